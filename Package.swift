@@ -1,0 +1,76 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The layers, bottom up; an arrow may only point down. `Tests/SourceTreeTests` holds the source tree to it.
+//
+//  8  freshet
+//  7  Worker
+//  6  Store  History
+//  5  Engine
+//  4  Pipelines
+//  3  Windows
+//  2  Aggregates
+//  1  RocksDB  Kafka  Parquet  Records
+//  0  CRocksDB CRdKafka CSimdJSON CZstd
+
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
+
+func layer(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "freshet",
+    products: [.executable(name: "freshet", targets: ["freshet"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .target(name: "CRocksDB", linkerSettings: [.linkedLibrary("rocksdb")]),
+        .target(name: "CRdKafka", linkerSettings: [.linkedLibrary("rdkafka")]),
+        .target(
+            name: "CSimdJSON", cxxSettings: [.unsafeFlags(["-O3"], .when(configuration: .debug))],
+            linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CZstd", linkerSettings: [.linkedLibrary("zstd")]),
+
+        layer("RocksDB", "CRocksDB"),
+        layer("Kafka", "CRdKafka"),
+        layer("Parquet", "CZstd"),
+        layer("Records", "CSimdJSON"),
+
+        layer("Aggregates", "Records"),
+        layer("Windows", "Aggregates", "Records"),
+        layer("Pipelines", "Windows", "Aggregates", "Records", .product(name: "Yams", package: "Yams")),
+        layer("Engine", "Pipelines", "Windows", "Aggregates", "Records"),
+
+        layer("Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB"),
+        layer("History", "Engine", "Pipelines", "Windows", "Records", "Parquet"),
+        layer(
+            "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Records", "Kafka", "CZstd",
+            .product(name: "Logging", package: "swift-log")),
+        .executableTarget(
+            name: "freshet",
+            dependencies: [
+                "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Records", "Kafka",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

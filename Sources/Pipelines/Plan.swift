@@ -1,0 +1,156 @@
+public import Aggregates
+public import Records
+
+/// A pipeline file, checked and resolved: everything the engine needs, with names turned into positions.
+public struct Plan: Sendable {
+    public var pipeline: String
+    public var version: Int
+    public var sources: [SourcePlan]
+    public var views: [ViewPlan]
+
+    public init(pipeline: String, version: Int, sources: [SourcePlan], views: [ViewPlan]) {
+        self.pipeline = pipeline
+        self.version = version
+        self.sources = sources
+        self.views = views
+    }
+}
+
+public struct SourcePlan: Sendable {
+    public var name: String
+    public var topic: String
+    public var format: Format
+    /// All declared fields in the file's order; every record is checked against all of them.
+    public var fields: [FieldPlan]
+    /// Position of the field that the topic is partitioned by.
+    public var key: Int?
+    /// Position of the field that holds the event time.
+    public var eventTime: Int
+    public var outOfOrderness: TimeSpan
+    public var idleTimeout: TimeSpan
+    /// How far past its Kafka timestamp an event time may lie.
+    public var maxAhead: TimeSpan
+
+    public enum Format: String, CaseIterable, Sendable { case json }
+
+    public init(
+        name: String, topic: String, format: Format, fields: [FieldPlan], key: Int?, eventTime: Int,
+        outOfOrderness: TimeSpan, idleTimeout: TimeSpan, maxAhead: TimeSpan
+    ) {
+        self.name = name
+        self.topic = topic
+        self.format = format
+        self.fields = fields
+        self.key = key
+        self.eventTime = eventTime
+        self.outOfOrderness = outOfOrderness
+        self.idleTimeout = idleTimeout
+        self.maxAhead = maxAhead
+    }
+}
+
+public struct FieldPlan: Hashable, Sendable {
+    /// As the pipeline file names it; dots descend into objects (`card.id`).
+    public var name: String
+    public var type: FieldType
+    /// Its type ends in `?`: absent or null is null, not a bad record.
+    public var optional: Bool
+    /// How a `timestamp` is written in the record.
+    public var unit: TimeUnit
+    /// Whether any view needs its values; a field that none needs is checked, not stored.
+    public var stored: Bool
+
+    public init(name: String, type: FieldType, optional: Bool, unit: TimeUnit, stored: Bool) {
+        self.name = name
+        self.type = type
+        self.optional = optional
+        self.unit = unit
+        self.stored = stored
+    }
+}
+
+public struct ViewPlan: Sendable {
+    public var name: String
+    /// Position of the source in the plan.
+    public var source: Int
+    /// Positions of the entity's fields in the source.
+    public var entity: [Int]
+    /// Events for which it is not true do not enter the view.
+    public var condition: Expression?
+    public var snapshots: SnapshotMode
+    public var serveAt: ServeAt
+    public var bounds: WindowBounds
+    /// The distinct (argument, feature condition) pairs of the features: the columns of the view's time logs.
+    public var inputs: [InputPlan]
+    /// Every value in the file's order, feature by feature, window by window.
+    public var values: [ValuePlan]
+    /// Whether an entity's events all come from one partition of the topic, so that a slice is a partition.
+    /// Otherwise events are exchanged by the entity's hash.
+    public var isPartitionedByEntity: Bool
+
+    public init(
+        name: String, source: Int, entity: [Int], condition: Expression?, snapshots: SnapshotMode, serveAt: ServeAt,
+        bounds: WindowBounds, inputs: [InputPlan], values: [ValuePlan], isPartitionedByEntity: Bool
+    ) {
+        self.name = name
+        self.source = source
+        self.entity = entity
+        self.condition = condition
+        self.snapshots = snapshots
+        self.serveAt = serveAt
+        self.bounds = bounds
+        self.inputs = inputs
+        self.values = values
+        self.isPartitionedByEntity = isPartitionedByEntity
+    }
+}
+
+/// When a snapshot row's value is taken: see DESIGN's "Snapshot rows".
+public enum SnapshotMode: String, CaseIterable, Sendable { case final, arrival, none }
+
+/// The instant of an online read that names none: the wall clock, or the newest event time seen.
+public enum ServeAt: String, CaseIterable, Sendable { case now, latest }
+
+/// Which ends of a window belong to it; `from` is the older end.
+public enum WindowBounds: String, CaseIterable, Sendable {
+    case openClosed = "(]"
+    case closed = "[]"
+    case closedOpen = "[)"
+    case open = "()"
+}
+
+/// One column of a view's time logs: the argument's value where the feature's condition is true, else null.
+public struct InputPlan: Sendable {
+    /// nil for `count()` under a condition: only whether there is a value matters.
+    public var argument: Expression?
+    public var condition: Expression?
+    /// The argument's type; nil where there is none.
+    public var type: FieldType?
+
+    public init(argument: Expression?, condition: Expression?, type: FieldType?) {
+        self.argument = argument
+        self.condition = condition
+        self.type = type
+    }
+}
+
+public struct ValuePlan: Sendable {
+    /// `<feature>_<window>`, the window as the file writes it.
+    public var name: String
+    public var function: AggregateFunction
+    /// Position of its column in the view's inputs; nil for `count()` of all events.
+    public var input: Int?
+    /// nil: lifetime.
+    public var window: TimeSpan?
+    public var delay: TimeSpan
+    public var type: FieldType
+
+    public init(name: String, function: AggregateFunction, input: Int?, window: TimeSpan?, delay: TimeSpan, type: FieldType) {
+        self.name = name
+        self.function = function
+        self.input = input
+        self.window = window
+        self.delay = delay
+        self.type = type
+    }
+}
