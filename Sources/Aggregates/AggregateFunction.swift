@@ -1,7 +1,8 @@
 public import Records
 
 /// The aggregates a pipeline file may name, with SQL's names and meaning: nulls are passed over.
-public enum AggregateFunction: String, CaseIterable, Hashable, Sendable {
+@frozen
+public enum AggregateFunction: String, CaseIterable, Hashable, Sendable, BitwiseCopyable {
     case count
     case sum
     case avg

@@ -39,7 +39,7 @@ public struct TimeSpan: Hashable, Comparable, Sendable, BitwiseCopyable {
 
 /// `a - b`, held at the ends of `Int64`. Ends of `Int64` as `a` stay: they stand for "no bound".
 @inlinable
-func saturatingSubtract(_ a: Int64, _ b: Int64) -> Int64 {
+public func saturatingSubtract(_ a: Int64, _ b: Int64) -> Int64 {
     if a == .min || a == .max { return a }
     let (difference, overflow) = a.subtractingReportingOverflow(b)
     return overflow ? (b > 0 ? .min : .max) : difference

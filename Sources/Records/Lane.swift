@@ -2,7 +2,7 @@
 ///
 /// A lane does not own its memory; who allocated it deallocates it. Bounds are checked in debug builds only.
 @safe @frozen
-public struct Lane<Element: BitwiseCopyable>: @unchecked Sendable {
+public struct Lane<Element: BitwiseCopyable>: BitwiseCopyable, @unchecked Sendable {
     @usableFromInline let base: UnsafeMutablePointer<Element>
     #if DEBUG
         @usableFromInline let count: Int

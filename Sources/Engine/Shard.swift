@@ -1,0 +1,176 @@
+internal import Pipelines
+public import Records
+public import Windows
+
+/// One slice of a view's key space: the unit of state, of parallelism and of moving.
+///
+/// # Contract
+/// - *Order*: events of one entity are applied in the order of their partition's offsets; the caller keeps it.
+/// - *Residence*: `apply` and `finish` need the logs they touch in memory. `locate` and `collectReady` name those that are
+///   not (`awaited`); the caller reads them from the store and hands each to `install`. The shard traps otherwise.
+/// - *Rows*: the caller gives a buffer with room; `finish` takes several turns if there are more rows than room.
+/// - *Purity*: no clock, no I/O, nothing of the batch size or of what is in memory shows in a row.
+public struct Shard: ~Copyable {
+    public let program: ViewProgram
+    public let slice: Int
+    var table = EntityTable()
+    var pending = PendingRows()
+    private var evaluator: Evaluator
+    /// Record of the entity of each event in the batch that was last located.
+    private var located: [UInt32] = []
+    private var ready: [PendingRow] = []
+    private var readyFrom = 0
+    /// Entities whose logs the caller is to bring.
+    public internal(set) var awaited: [UInt32] = []
+    var dirty: [UInt32] = []
+    /// Stored chunks that are out of reach: the entity's record and the chunk's id.
+    var removedChunks: [(entity: UInt32, chunk: UInt32)] = []
+    private var removed: [UInt32] = []
+    var clockHand = 0
+    /// Bytes of keyed state in memory.
+    public internal(set) var bytes = 0
+    /// Rows at or before it are out; what no window can reach from there on may leave.
+    public internal(set) var finishedThrough = EventTime.distantPast
+    /// The store may have dropped entities whose newest event is at or before it.
+    public var expiredThrough = EventTime.distantPast
+    /// Whether the store may hold entities that are not in memory; otherwise nothing is looked up there.
+    public var hasColdEntities: Bool
+
+    public init(_ program: ViewProgram, slice: Int, hasColdEntities: Bool) {
+        self.program = program
+        self.slice = slice
+        self.hasColdEntities = hasColdEntities
+        evaluator = Evaluator(program)
+    }
+
+    deinit {
+        for index in 0..<table.recordCount where table.isUsed(index) {
+            _ = table.entities[index].log.free(program.layout)
+        }
+    }
+
+    public var entityCount: Int { table.count }
+    public var pendingCount: Int { pending.count }
+    public var hasUncommittedChanges: Bool { !dirty.isEmpty }
+    /// Sums of int64 that left its range and became null.
+    public var overflows: Int { evaluator.overflows }
+
+    /// Finds the entity of every event, and which logs have to be brought before `apply`.
+    public mutating func locate(_ batch: EventBatch) {
+        located.removeAll(keepingCapacity: true)
+        for row in 0..<batch.count {
+            let key = unsafe batch.text.bytes(TextReference(word: batch.keys[row]))
+            let (index, isNew) = unsafe table.findOrInsert(batch.hashes[row], key, bytes: &bytes)
+            if isNew && !hasColdEntities {
+                table.entities[index].state = .resident
+                table.entities[index].log.trimmedThrough = expiredThrough.microseconds
+            }
+            want(index)
+            located.append(UInt32(index))
+        }
+    }
+
+    private mutating func want(_ index: Int) {
+        guard table.entities[index].state.isDisjoint(with: [.resident, .awaited]) else { return }
+        table.entities[index].state.insert(.awaited)
+        awaited.append(UInt32(index))
+    }
+
+    /// Applies the batch that was last located. In `arrival` mode each event's row is appended to `rows`.
+    ///
+    /// Requires: no log is awaited; in `arrival` mode, room for `batch.count` rows.
+    public mutating func apply(_ batch: EventBatch, rows: RowBuffer) {
+        precondition(awaited.isEmpty && located.count == batch.count, "locate and install come before apply")
+        let layout = program.layout
+        let mode = program.plan.snapshots
+        let horizon = program.reach(at: finishedThrough).microseconds
+        for row in 0..<batch.count {
+            let index = Int(located[row])
+            let time = batch.times[row]
+            let entities = table.entities
+            // In place: the record's log must not be copied out while it changes.
+            var entity = entities[index]
+            entity.log.insert(batch, row: row, horizon: horizon, removed: &removed, bytes: &bytes, layout)
+            if !removed.isEmpty {
+                for chunk in removed { removedChunks.append((UInt32(index), chunk)) }
+                removed.removeAll(keepingCapacity: true)
+            }
+            if time > entity.newest { entity.newest = time }
+            if !entity.state.contains(.dirty) { dirty.append(UInt32(index)) }
+            entity.state.formUnion([.dirty, .recent])
+            switch mode {
+            case .arrival:
+                entities[index] = entity
+                appendRow(index, time: time, partition: batch.partitions[row], offset: batch.offsets[row], rows)
+            case .final:
+                entity.pending += 1
+                entities[index] = entity
+                pending.append(
+                    PendingRow(
+                        time: time, offset: batch.offsets[row], partition: batch.partitions[row], entity: UInt32(index)))
+            case .none:
+                entities[index] = entity
+            }
+        }
+        located.removeAll(keepingCapacity: true)
+    }
+
+    /// Takes up the rows that the watermark has passed, if enough wait or `now` asks; names the logs that have to be brought.
+    public mutating func collectReady(watermark: EventTime, now: Bool) {
+        precondition(readyFrom == ready.count, "finish comes before the next collectReady")
+        ready.removeAll(keepingCapacity: true)
+        readyFrom = 0
+        guard now || pending.isDue else { return }
+        pending.takeReady(watermark.microseconds, into: &ready)
+        for row in ready { want(Int(row.entity)) }
+        if ready.isEmpty { finish(through: watermark) }
+        collected = watermark
+    }
+
+    private var collected = EventTime.distantPast
+
+    /// Appends rows that are ready, as many as there is room for. Gives false when all are out.
+    ///
+    /// Requires: no log is awaited.
+    public mutating func finishRows(_ rows: RowBuffer) -> Bool {
+        precondition(awaited.isEmpty, "install comes before finish")
+        while readyFrom < ready.count {
+            if rows.room == 0 { return true }
+            let row = ready[readyFrom]
+            readyFrom += 1
+            let index = Int(row.entity)
+            table.entities[index].pending -= 1
+            appendRow(index, time: row.time, partition: row.partition, offset: row.offset, rows)
+        }
+        if !ready.isEmpty { finish(through: collected) }
+        return false
+    }
+
+    private mutating func finish(through watermark: EventTime) {
+        if watermark > finishedThrough { finishedThrough = watermark }
+    }
+
+    /// In modes without waiting rows the watermark only says what may leave.
+    public mutating func advance(to watermark: EventTime) {
+        if program.plan.snapshots != .final { finish(through: watermark) }
+    }
+
+    private mutating func appendRow(_ index: Int, time: Int64, partition: Int32, offset: Int64, _ rows: RowBuffer) {
+        let row = rows.count
+        rows.times[row] = time
+        rows.partitions[row] = Int64(partition)
+        rows.offsets[row] = offset
+        writeEntity(index, rows, row)
+        evaluator.evaluate(table.entities[index].log, at: time, into: rows, row: row)
+        rows.count = row + 1
+    }
+
+    private func writeEntity(_ index: Int, _ rows: RowBuffer, _ row: Int) {
+        unsafe table.withKey(index) { key in
+            var offset = 0
+            for (column, type) in zip(rows.entity, program.entityTypes) {
+                unsafe column.words[row] = EntityKey.read(key, at: &offset, type: type, texts: &rows.text)
+            }
+        }
+    }
+}

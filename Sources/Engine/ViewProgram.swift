@@ -1,0 +1,135 @@
+internal import Aggregates
+public import Pipelines
+public import Records
+public import Windows
+
+/// A view made ready to run: which passes over a log give which values.
+///
+/// Values of one delay end at the same instant, so their windows are nested suffixes of the log: a pass walks back from that
+/// instant once per column and gives out a value at each window's edge.
+public final class ViewProgram {
+    public let plan: ViewPlan
+    public let layout: LogLayout
+    public let entityTypes: [FieldType]
+    public let valueTypes: [FieldType]
+    /// The longest reach of any value into the past: window plus delay; nil where one is lifetime.
+    public let retention: TimeSpan?
+
+    struct Output: BitwiseCopyable {
+        var function: AggregateFunction
+        var window: Int
+        var value: Int
+    }
+
+    /// Outputs of one column in one pass, from the shortest window to the longest.
+    struct ColumnPass: BitwiseCopyable {
+        var column: Int
+        var kind: LogLayout.Kind
+        var isMoments: Bool
+        var scale: Int?
+        var outputs: Lane<Output>
+        var outputCount: Int
+    }
+
+    struct Pass: BitwiseCopyable {
+        var delay: Int64
+        /// Window lengths, ascending; `Int64.max` is lifetime.
+        var windows: Lane<Int64>
+        var windowCount: Int
+        /// `count()` of all events.
+        var eventCounts: Lane<Output>
+        var eventCountCount: Int
+        var columns: Lane<ColumnPass>
+        var columnCount: Int
+    }
+
+    let passes: Lane<Pass>
+    let passCount: Int
+    let windowsMax: Int
+    /// 1 where the window's older end belongs to it, 1 where its newer end does not: edges are whole microseconds.
+    let olderShift: Int64
+    let newerShift: Int64
+
+    public init(_ plan: ViewPlan, source: SourcePlan) {
+        self.plan = plan
+        entityTypes = plan.entity.map { source.fields[$0].type }
+        valueTypes = plan.values.map(\.type)
+        let needs = plan.inputs.indices.map { input in
+            plan.values.reduce(into: Needs()) { if $1.input == input { $0.formUnion($1.function.needs) } }
+        }
+        let columns = zip(plan.inputs, needs).map { (kind: ViewProgram.kind($0.type), needs: $1) }
+        let layout = LogLayout(columns)
+        self.layout = layout
+        olderShift = plan.bounds == .closed || plan.bounds == .closedOpen ? 1 : 0
+        newerShift = plan.bounds == .open || plan.bounds == .closedOpen ? 1 : 0
+        retention =
+            plan.values.contains { $0.window == nil } ? nil : plan.values.map { $0.window! + $0.delay }.max() ?? .zero
+
+        let delays = Set(plan.values.map(\.delay)).sorted()
+        passCount = delays.count
+        passes = .allocate(delays.count)
+        var windowsMax = 0
+        for (index, delay) in delays.enumerated() {
+            let values = plan.values.enumerated().filter { $0.element.delay == delay }
+            let windows = Set(values.map { $0.element.window?.microseconds ?? .max }).sorted()
+            windowsMax = max(windowsMax, windows.count)
+            func outputs(of input: Int?) -> [Output] {
+                values.filter { $0.element.input == input }
+                    .map { value in
+                        let window = windows.firstIndex(of: value.element.window?.microseconds ?? .max)!
+                        return Output(function: value.element.function, window: window, value: value.offset)
+                    }
+                    .sorted { $0.window < $1.window }
+            }
+            let columnPasses = plan.inputs.indices.compactMap { input -> ColumnPass? in
+                let outputs = outputs(of: input)
+                guard !outputs.isEmpty else { return nil }
+                let column = layout.columns[input]
+                var scale: Int?
+                if case .decimal(let digits)? = plan.inputs[input].type { scale = digits }
+                return ColumnPass(
+                    column: input, kind: column.kind,
+                    isMoments: column.kind == .integer && !column.needs.isDisjoint(with: [.sum, .squares, .extremes]),
+                    scale: scale, outputs: lane(outputs), outputCount: outputs.count)
+            }
+            let eventCounts = outputs(of: nil)
+            passes[index] = Pass(
+                delay: delay.microseconds, windows: lane(windows), windowCount: windows.count,
+                eventCounts: lane(eventCounts), eventCountCount: eventCounts.count,
+                columns: lane(columnPasses), columnCount: columnPasses.count)
+        }
+        self.windowsMax = windowsMax
+    }
+
+    deinit {
+        for index in 0..<passCount {
+            let pass = passes[index]
+            for column in 0..<pass.columnCount { pass.columns[column].outputs.deallocate() }
+            pass.columns.deallocate()
+            pass.eventCounts.deallocate()
+            pass.windows.deallocate()
+        }
+        passes.deallocate()
+    }
+
+    private static func kind(_ type: FieldType?) -> LogLayout.Kind {
+        switch type {
+        case nil: .presence
+        case .string: .text
+        case .double: .double
+        case .int64, .bool, .decimal, .timestamp: .integer
+        }
+    }
+
+    /// The oldest instant whose events any value at `time` can depend on; events at or before it do not count.
+    public func reach(at time: EventTime) -> EventTime {
+        guard let retention else { return .distantPast }
+        return time - retention
+    }
+}
+
+private func lane<Element: BitwiseCopyable>(_ elements: [Element]) -> Lane<Element> {
+    let lane = Lane<Element>.allocate(elements.count)
+    for (index, element) in elements.enumerated() { lane[index] = element }
+    return lane
+}

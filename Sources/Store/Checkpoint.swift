@@ -1,0 +1,131 @@
+public import Records
+
+/// Everything that a commit fixes beside the entities themselves: one row, written in the same atomic write as they are.
+///
+///     format u8 | fingerprint text | slices of exchanged views varint
+///     sources varint { partitions varint { partition zigzag | next offset zigzag | newest time i64 } |
+///                      counters varint { count varint } }
+///     shards varint { shard u32 | finished through i64 | expired through i64 |
+///                     waiting varint { sequence varint | newest time i64 } | next sequence varint }
+///     offline log: length varint | bytes                       see History's LogState
+///     dead letters' committed length varint
+public struct Checkpoint: Equatable, Sendable {
+    /// How far one partition was read.
+    public struct Position: Equatable, Sendable {
+        public var nextOffset: Int64
+        /// The newest event time so far: the partition's watermark is this less the out-of-orderness.
+        public var newest: EventTime
+
+        public init(nextOffset: Int64, newest: EventTime) {
+            self.nextOffset = nextOffset
+            self.newest = newest
+        }
+    }
+
+    public struct Source: Equatable, Sendable {
+        public var positions: [Int32: Position] = [:]
+        /// Applied events, then rejected ones by `RejectionReason`'s order.
+        public var counters: [UInt64] = []
+
+        public init() {}
+    }
+
+    public struct ShardState: Equatable, Sendable {
+        public var finishedThrough = EventTime.distantPast
+        public var expiredThrough = EventTime.distantPast
+        /// The rows of waiting entries: sequence and newest time of each.
+        public var pending: [PendingRun] = []
+        public var nextSequence: UInt64 = 0
+
+        public init() {}
+    }
+
+    public struct PendingRun: Equatable, Sendable {
+        public var sequence: UInt64
+        public var newest: Int64
+    }
+
+    /// Text of all that the state depends on in the pipeline.
+    public var fingerprint: String
+    /// How many slices the views have whose rows are exchanged by hash.
+    public var sliceCount: Int
+    /// By the source's position in the plan.
+    public var sources: [Source]
+    public var shards: [ShardID: ShardState] = [:]
+    public var offlineLog: [UInt8] = []
+    public var deadLetterBytes: UInt64 = 0
+
+    public init(fingerprint: String, sliceCount: Int, sourceCount: Int) {
+        self.fingerprint = fingerprint
+        self.sliceCount = sliceCount
+        sources = Array(repeating: Source(), count: sourceCount)
+    }
+
+    static let format: UInt8 = 1
+
+    func encode(into writer: inout ByteWriter) {
+        writer.append(Checkpoint.format)
+        writer.append(fingerprint)
+        writer.append(varint: UInt64(sliceCount))
+        writer.append(varint: UInt64(sources.count))
+        for source in sources {
+            writer.append(varint: UInt64(source.positions.count))
+            for (partition, position) in source.positions.sorted(by: { $0.key < $1.key }) {
+                writer.append(zigzag: Int64(partition))
+                writer.append(zigzag: position.nextOffset)
+                writer.append(position.newest.microseconds)
+            }
+            writer.append(varint: UInt64(source.counters.count))
+            for counter in source.counters { writer.append(varint: counter) }
+        }
+        writer.append(varint: UInt64(shards.count))
+        for (shard, state) in shards.sorted(by: { $0.key < $1.key }) {
+            writer.append(shard.number)
+            writer.append(state.finishedThrough.microseconds)
+            writer.append(state.expiredThrough.microseconds)
+            writer.append(varint: UInt64(state.pending.count))
+            for run in state.pending {
+                writer.append(varint: run.sequence)
+                writer.append(run.newest)
+            }
+            writer.append(varint: state.nextSequence)
+        }
+        writer.append(varint: UInt64(offlineLog.count))
+        offlineLog.withUnsafeBytes { unsafe writer.append($0) }
+        writer.append(varint: deadLetterBytes)
+    }
+
+    init(decoding reader: inout ByteReader) throws(CorruptBytes) {
+        guard try reader.read(UInt8.self) == Checkpoint.format else { throw CorruptBytes() }
+        fingerprint = try reader.readString()
+        sliceCount = Int(try reader.readVarint())
+        sources = []
+        for _ in 0..<(try reader.readVarint()) {
+            var source = Source()
+            for _ in 0..<(try reader.readVarint()) {
+                let partition = Int32(truncatingIfNeeded: try reader.readZigzag())
+                let nextOffset = try reader.readZigzag()
+                let newest = EventTime(microseconds: try reader.read(Int64.self))
+                source.positions[partition] = Position(nextOffset: nextOffset, newest: newest)
+            }
+            for _ in 0..<(try reader.readVarint()) { source.counters.append(try reader.readVarint()) }
+            sources.append(source)
+        }
+        for _ in 0..<(try reader.readVarint()) {
+            let shard = ShardID(number: try reader.read(UInt32.self))
+            var state = ShardState()
+            state.finishedThrough = EventTime(microseconds: try reader.read(Int64.self))
+            state.expiredThrough = EventTime(microseconds: try reader.read(Int64.self))
+            for _ in 0..<(try reader.readVarint()) {
+                let sequence = try reader.readVarint()
+                state.pending.append(PendingRun(sequence: sequence, newest: try reader.read(Int64.self)))
+            }
+            state.nextSequence = try reader.readVarint()
+            shards[shard] = state
+        }
+        let length = try reader.readVarint()
+        guard length <= UInt64(reader.remaining) else { throw CorruptBytes() }
+        offlineLog = unsafe Array(try reader.read(length: Int(length)))
+        deadLetterBytes = try reader.readVarint()
+    }
+}

@@ -1,0 +1,181 @@
+public import Engine
+public import Records
+internal import RocksDB
+internal import Windows
+
+/// The keyed state of one worker in RocksDB. Reads and commits may come from different threads.
+public final class StateStore: Sendable {
+    private let database: Database
+    public let path: String
+
+    /// - Parameter readOnly: looks at what was committed by the moment of opening, beside a worker that goes on writing.
+    public init(path: String, readOnly: Bool = false) throws(StoreError) {
+        self.path = path
+        var options = DatabaseOptions()
+        options.readOnly = readOnly
+        options.createIfMissing = !readOnly
+        do throws(RocksDBError) { database = try Database(path: path, options: options) } catch { throw StoreError(error) }
+    }
+
+    public func close() { database.close() }
+
+    /// What the last commit fixed; nil where there was none.
+    public func checkpoint() throws(StoreError) -> Checkpoint? {
+        var key = ByteWriter()
+        StateKey.appendCheckpoint(to: &key)
+        var result: Checkpoint?
+        var isCorrupt = false
+        try reporting { () throws(RocksDBError) in
+            try unsafe key.withBytes { (key: UnsafeRawBufferPointer) throws(RocksDBError) in
+                try unsafe database.get(key) { value in
+                    guard let value = unsafe value else { return }
+                    var reader = unsafe ByteReader(value)
+                    do throws(CorruptBytes) { result = try Checkpoint(decoding: &reader) } catch { isCorrupt = true }
+                }
+            }
+        }
+        if isCorrupt { throw StoreError("\(path): the checkpoint row is corrupt or of another format version") }
+        return result
+    }
+
+    /// Brings the logs that a shard awaits: one multi-get, and a scan for each long log.
+    public func bring(_ shard: inout Shard, _ id: ShardID) throws(StoreError) {
+        guard !shard.awaited.isEmpty else { return }
+        let awaited = shard.awaited
+        var keys = KeyList(keysExpected: awaited.count, bytesExpected: awaited.count * 32)
+        var key = ByteWriter()
+        for entity in awaited {
+            key.removeAll()
+            unsafe shard.withKey(entity) { unsafe StateKey.append(entity: $1, hash: $0, shard: id, .head, to: &key) }
+            unsafe key.withBytes { unsafe keys.append($0) }
+        }
+        let layout = shard.program.layout
+        var long: [(entity: UInt32, head: LogCodec.DecodedHead)] = []
+        var isCorrupt = false
+        try reporting { () throws(RocksDBError) in
+            try unsafe database.multiGet(keys) { index, value in
+                guard let value = unsafe value else {
+                    shard.installNew(awaited[index])
+                    return
+                }
+                do throws(CorruptBytes) {
+                    let head = try unsafe LogCodec.decodeHead(value, layout)
+                    guard let chunk = head.chunk else {
+                        long.append((awaited[index], head))
+                        return
+                    }
+                    var log = TimeLog()
+                    let bytes = log.install(chunk, layout)
+                    log.trimmedThrough = head.trimmedThrough
+                    shard.install(awaited[index], log: log, newest: head.newest, logBytes: bytes)
+                } catch {
+                    isCorrupt = true
+                }
+            }
+        }
+        for (entity, head) in long {
+            key.removeAll()
+            unsafe shard.withKey(entity) { unsafe StateKey.append(entity: $1, hash: $0, shard: id, .chunk, to: &key) }
+            key.truncate(to: key.count - 4)
+            var log = TimeLog()
+            log.trimmedThrough = head.trimmedThrough
+            let bytes = try bringChunks(&log, prefix: key, nextChunkID: head.nextChunkID, layout)
+            shard.install(entity, log: log, newest: head.newest, logBytes: bytes)
+        }
+        shard.clearAwaited()
+        if isCorrupt { throw StoreError("\(path): an entity's row is corrupt or of another format version") }
+    }
+
+    private func bringChunks(
+        _ log: inout TimeLog, prefix: borrowing ByteWriter, nextChunkID: UInt32, _ layout: LogLayout
+    ) throws(StoreError) -> Int {
+        var chunks: [Chunk] = []
+        var isCorrupt = false
+        try reporting { () throws(RocksDBError) in
+            try unsafe prefix.withBytes { (prefix: UnsafeRawBufferPointer) throws(RocksDBError) in
+                try unsafe database.scan(prefix: prefix, caching: false) { key, value in
+                    let id = unsafe UInt32(bigEndian: key.loadUnaligned(fromByteOffset: key.count - 4, as: UInt32.self))
+                    do throws(CorruptBytes) {
+                        chunks.append(try unsafe LogCodec.decodeChunk(value, id: id, layout))
+                    } catch {
+                        isCorrupt = true
+                    }
+                    return !isCorrupt
+                }
+            }
+        }
+        if isCorrupt {
+            for chunk in chunks { TimeLog.discard(chunk, layout) }
+            throw StoreError("\(path): a chunk row is corrupt or of another format version")
+        }
+        // The expiry filter may have taken all of a log that is out of every window's reach.
+        guard !chunks.isEmpty else { return 0 }
+        return log.install(chunks: chunks, nextChunkID: nextChunkID, layout)
+    }
+
+    /// Gives back to a shard the rows that waited for the watermark at the last commit.
+    public func restorePending(_ shard: inout Shard, _ id: ShardID, _ state: Checkpoint.ShardState) throws(StoreError) {
+        var isCorrupt = false
+        for run in state.pending {
+            var key = ByteWriter()
+            StateKey.appendPending(id, sequence: run.sequence, to: &key)
+            try reporting { () throws(RocksDBError) in
+                try unsafe key.withBytes { (key: UnsafeRawBufferPointer) throws(RocksDBError) in
+                    try unsafe database.get(key) { value in
+                        guard let value = unsafe value else {
+                            isCorrupt = true
+                            return
+                        }
+                        do throws(CorruptBytes) {
+                            try unsafe restore(value, &shard, finishedThrough: state.finishedThrough.microseconds)
+                        } catch { isCorrupt = true }
+                    }
+                }
+            }
+        }
+        if isCorrupt { throw StoreError("\(path): a row of waiting snapshots is missing, corrupt or of another format version") }
+    }
+
+    private func restore(_ value: UnsafeRawBufferPointer, _ shard: inout Shard, finishedThrough: Int64) throws(CorruptBytes) {
+        var reader = unsafe ByteReader(value)
+        while reader.remaining > 0 {
+            let time = try reader.read(Int64.self)
+            let partition = Int32(truncatingIfNeeded: try reader.readZigzag())
+            let offset = try reader.readZigzag()
+            let hash = try reader.read(UInt64.self)
+            let length = try reader.readVarint()
+            guard length <= UInt64(reader.remaining) else { throw CorruptBytes() }
+            let key = unsafe try reader.read(length: Int(length))
+            // Rows of a run that were finished before the commit are out already.
+            guard time > finishedThrough else { continue }
+            unsafe shard.restorePending(hash: hash, key: key, time: time, partition: partition, offset: offset)
+        }
+    }
+
+    /// Writes what the shards contributed and the checkpoint, all or nothing.
+    ///
+    /// Not synced to the disk: offsets and state are one write, so a power cut takes both back together and the source is
+    /// read again from there.
+    public func commit(_ rows: [CommitRows], _ checkpoint: Checkpoint, sync: Bool) throws(StoreError) {
+        var batch = WriteBatch()
+        for rows in rows { rows.write(into: &batch) }
+        var key = ByteWriter()
+        StateKey.appendCheckpoint(to: &key)
+        var value = ByteWriter()
+        checkpoint.encode(into: &value)
+        unsafe key.withBytes { key in unsafe value.withBytes { unsafe batch.put(key, $0) } }
+        try reporting { () throws(RocksDBError) in try database.write(batch, sync: sync) }
+        for (shard, state) in checkpoint.shards where state.expiredThrough > .distantPast {
+            database.setExpiryHorizon(shard: shard.number, newestTimeMax: state.expiredThrough.microseconds)
+        }
+    }
+
+    /// Rewrites all files, so that the rows that may go do. Long; not for the loop's threads.
+    public func compact() throws(StoreError) {
+        try reporting { () throws(RocksDBError) in try unsafe database.compact(from: nil, to: nil) }
+    }
+
+    private func reporting<R>(_ body: () throws(RocksDBError) -> R) throws(StoreError) -> R {
+        do throws(RocksDBError) { return try body() } catch { throw StoreError(error) }
+    }
+}

@@ -1,0 +1,78 @@
+internal import Records
+
+/// A text in a chunk: up to seven bytes in the word itself, longer ones in the chunk's heap.
+///
+///     bit 63 = 0:  length in bits 56…58 | the bytes, first one lowest
+///     bit 63 = 1:  length in bits 32…62 | offset into the heap in bits 0…31
+@frozen
+public struct LoggedText: BitwiseCopyable, Hashable, Sendable {
+    public let word: Int64
+    public init(word: Int64) { self.word = word }
+
+    static let inlineMax = 7
+    public var isInline: Bool { word >= 0 }
+    public var length: Int { isInline ? Int(word >> 56) : Int(word >> 32 & 0x7FFF_FFFF) }
+    var heapOffset: Int { Int(word & 0xFFFF_FFFF) }
+
+    init(heapOffset: Int, length: Int) {
+        precondition(heapOffset <= 0xFFFF_FFFF && length <= 0x7FFF_FFFF)
+        word = .min | Int64(length) << 32 | Int64(heapOffset)
+    }
+
+    /// Requires: at most seven bytes.
+    init(inline bytes: UnsafeRawBufferPointer) {
+        var word: UInt64 = 0
+        for index in 0..<bytes.count { unsafe word |= UInt64(bytes[index]) << UInt64(8 * index) }
+        self.word = Int64(word | UInt64(bytes.count) << 56)
+    }
+}
+
+extension Chunk {
+    /// The bytes of a text of this chunk, lent to `body`.
+    public func withBytes<R>(_ text: LoggedText, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        if text.isInline {
+            let length = text.length
+            var word = text.word.littleEndian
+            return unsafe withUnsafeBytes(of: &word) { unsafe body(UnsafeRawBufferPointer(rebasing: $0[0..<length])) }
+        }
+        let start = unsafe UnsafeRawPointer(bitPattern: header[0].heap)! + text.heapOffset
+        return unsafe body(UnsafeRawBufferPointer(start: start, count: text.length))
+    }
+
+    /// Keeps a text; a longer one is copied to the heap, which grows by doubling.
+    func intern(_ bytes: UnsafeRawBufferPointer) -> LoggedText {
+        if bytes.count <= LoggedText.inlineMax { return unsafe LoggedText(inline: bytes) }
+        let used = Int(header[0].heapCount)
+        if used + bytes.count > Int(header[0].heapCapacity) { growHeap(to: max(64, used + bytes.count, 2 * used)) }
+        unsafe (UnsafeMutableRawPointer(bitPattern: header[0].heap)! + used)
+            .copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+        header[0].heapCount = UInt32(used + bytes.count)
+        return LoggedText(heapOffset: used, length: bytes.count)
+    }
+
+    private func growHeap(to capacity: Int) {
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 1)
+        if let old = unsafe UnsafeMutableRawPointer(bitPattern: header[0].heap) {
+            unsafe larger.copyMemory(from: old, byteCount: Int(header[0].heapCount))
+            unsafe old.deallocate()
+        }
+        header[0].heap = UInt(bitPattern: larger)
+        header[0].heapCapacity = UInt32(capacity)
+    }
+
+    /// Orders two texts by their bytes, wherever they lie.
+    public static func compare(_ a: LoggedText, in chunkA: Chunk, _ b: LoggedText, in chunkB: Chunk) -> Int {
+        if a.isInline && a == b { return 0 }
+        return unsafe chunkA.withBytes(a) { left in
+            unsafe chunkB.withBytes(b) { right in unsafe compareBytes(left, right) }
+        }
+    }
+}
+
+/// Negative, zero or positive as `a` is before, equal to or after `b`, byte by byte.
+@unsafe
+func compareBytes(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
+    let shared = min(a.count, b.count)
+    for index in 0..<shared where unsafe a[index] != b[index] { return unsafe Int(a[index]) - Int(b[index]) }
+    return a.count - b.count
+}
