@@ -19,7 +19,7 @@ extension DatabaseOptions {
     private func setWrites(_ native: OpaquePointer) {
         unsafe rocksdb_options_set_write_buffer_size(native, memtableBytes)
         unsafe rocksdb_options_set_max_write_buffer_number(native, Int32(memtablesMax))
-        // One thread writes: the locks and spinning that let several fill a memtable only cost.
+        // One thread writes: nothing is gained by letting several fill a memtable, or spin for their turn.
         unsafe rocksdb_options_set_allow_concurrent_memtable_write(native, 0)
         unsafe rocksdb_options_set_enable_write_thread_adaptive_yield(native, 0)
         // A log cut short or torn by a crash is replayed up to the last whole batch before the damage, never past it.

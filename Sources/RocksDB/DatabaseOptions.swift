@@ -31,8 +31,9 @@ public struct DatabaseOptions: Equatable, Sendable {
     /// hold while they run (`multiGet`: at most 256), since a hard limit would make reads of large values fail.
     public var blockCacheBytes = 64 << 20
 
-    /// Bytes of a block before compression: what a miss of the cache reads and decompresses.
-    public var blockBytes = 8 << 10
+    /// Bytes of a block before compression: what a miss of the cache reads and decompresses. Larger: smaller indexes and
+    /// faster scans, but random reads cost in proportion, and the cache holds fewer of the rows that are asked for.
+    public var blockBytes = 4 << 10
 
     /// Bits per key of the filter that spares reads of absent keys the table file; 10 lets 1 in 100 through. 0: none.
     public var filterBitsPerKey = 10
