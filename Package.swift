@@ -70,6 +70,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+
+        tests("RocksDBTests", "RocksDB"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
