@@ -55,8 +55,10 @@ struct ChunkEncoder: ~Copyable, Sendable {
         let type = schema.type.physical
 
         let indices = unsafe self.indices.room(for: valueCount)
-        let encoding = valueCount == 0 ? .plain : unsafe chooseEncoding(values, type: type, dictionary: &dictionary, indices: indices)
-        let distinct = encoding == .rleDictionary
+        let encoding =
+            valueCount == 0 ? .plain : unsafe chooseEncoding(values, type: type, dictionary: &dictionary, indices: indices)
+        let distinct =
+            encoding == .rleDictionary
             ? unsafe ChunkValues(words: dictionary.words, count: dictionary.count, text: values.text) : values
         var chunk = ChunkMetadata(
             encoding: encoding, valueCount: rowCount, nullCount: rowCount - valueCount,

@@ -52,7 +52,9 @@ extension ByteBuffer {
 
         let base = UInt64(bitPattern: least)
         for i in 0..<count { unsafe differences[i] &-= base }
-        let packedValues = (count + DeltaBinaryPacked.miniblockValues - 1) / DeltaBinaryPacked.miniblockValues * DeltaBinaryPacked.miniblockValues
+        let packedValues =
+            (count + DeltaBinaryPacked.miniblockValues - 1) / DeltaBinaryPacked.miniblockValues
+            * DeltaBinaryPacked.miniblockValues
         for i in count..<packedValues { unsafe differences[i] = 0 }
 
         let target = unsafe reserve(DeltaBinaryPacked.miniblocks * (1 + DeltaBinaryPacked.miniblockBytesMax) + 8)

@@ -131,7 +131,8 @@ extension ThriftCompact {
             outer.i64(2, 0)  // deprecated, but required
             outer.structure(3) { metadata in
                 metadata.i32(1, column.type.physical.rawValue)
-                let encodings: [Encoding] = chunk.dictionaryOffset == nil ? [chunk.encoding, .rle] : [.plain, .rle, .rleDictionary]
+                let encodings: [Encoding] =
+                    chunk.dictionaryOffset == nil ? [chunk.encoding, .rle] : [.plain, .rle, .rleDictionary]
                 metadata.list(2, of: .i32, count: encodings.count)
                 for encoding in encodings { metadata.element(encoding.rawValue) }
                 metadata.list(3, of: .binary, count: 1)

@@ -28,11 +28,14 @@ import Testing
         #expect(hybrid([0x0102, 0x0102], width: 9) == [0x04, 0x02, 0x01])
         #expect(hybrid([], width: 3) == [])
         // A packed group, then a run, then the padded rest.
-        #expect(hybrid([0, 1, 0, 1, 0, 1, 0, 1] + Array(repeating: 1, count: 64) + [0, 1], width: 1) == [0x03, 0xAA, 0x80, 0x01, 1, 0x03, 2])
+        #expect(
+            hybrid([0, 1, 0, 1, 0, 1, 0, 1] + Array(repeating: 1, count: 64) + [0, 1], width: 1) == [
+                0x03, 0xAA, 0x80, 0x01, 1, 0x03, 2,
+            ])
     }
 
     @Test func runsOfAllKinds() {
-        for seed in UInt64(0)..<200 {
+        for seed in UInt64(0)..<60 {
             var generator = SeededGenerator(seed: seed)
             let width = Int.random(in: 1...16, using: &generator)
             var values: [UInt32] = []
@@ -49,17 +52,22 @@ import Testing
     @Test func deltasByHand() {
         // The format's examples: 1 2 3 4 5, and 7 5 3 1 2 3 4 5 with differences -2 -2 -2 1 1 1 1.
         #expect(delta([1, 2, 3, 4, 5]) == [0x80, 0x01, 4, 5, 2] + [2] + [0, 0, 0, 0])
-        #expect(delta([7, 5, 3, 1, 2, 3, 4, 5]) == [0x80, 0x01, 4, 8, 14] + [3] + [2, 0, 0, 0] + [0b1100_0000, 0b0011_1111, 0, 0, 0, 0, 0, 0])
+        #expect(
+            delta([7, 5, 3, 1, 2, 3, 4, 5]) == [0x80, 0x01, 4, 8, 14] + [3] + [2, 0, 0, 0] + [
+                0b1100_0000, 0b0011_1111, 0, 0, 0, 0, 0, 0,
+            ])
         #expect(delta([]) == [0x80, 0x01, 4, 0, 0])
         #expect(delta([-1]) == [0x80, 0x01, 4, 1, 1])
     }
 
     @Test func deltasOfAllKinds() {
-        for seed in UInt64(0)..<200 {
+        for seed in UInt64(0)..<100 {
             var generator = SeededGenerator(seed: seed)
             let bits = UInt64.random(in: 0...63, using: &generator)
             let wraps32 = Bool.random(using: &generator)
-            var values = (0..<Int.random(in: 0...700, using: &generator)).map { _ in Int64(bitPattern: generator.next()) >> Int64(bits) }
+            var values = (0..<Int.random(in: 0...700, using: &generator)).map { _ in
+                Int64(bitPattern: generator.next()) >> Int64(bits)
+            }
             if wraps32 { values = values.map { Int64(Int32(truncatingIfNeeded: $0)) } }
             let bytes = delta(values, wraps32: wraps32)
             #expect(decodedDelta(bytes, wraps32: wraps32) == values, "seed \(seed)")
@@ -163,7 +171,7 @@ private func decodedHybrid(_ bytes: [UInt8], count: Int, width: Int) -> [UInt32]
     while values.count < count {
         let header = varint(bytes, &position)
         if header & 1 == 0 {
-            let value = UInt32(unpacked(Array(bytes[position...]), at: 0, width: width))
+            let value = UInt32(unpacked(Array(bytes[position..<position + (width + 7) / 8]), at: 0, width: width))
             values += Array(repeating: value, count: Int(header >> 1))
             position += (width + 7) / 8
         } else {

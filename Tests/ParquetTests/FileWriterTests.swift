@@ -13,7 +13,8 @@ import Testing
         let table = Table(
             columns: [
                 TableColumn("customer_id", texts: names),
-                TableColumn("event_timestamp", .timestampMicrosUTC, words: rows.map { 1_700_000_000_000_000 + $0 * 1_000_000 + $0 % 3 }),
+                TableColumn(
+                    "event_timestamp", .timestampMicrosUTC, words: rows.map { 1_700_000_000_000_000 + $0 * 1_000_000 + $0 % 3 }),
                 TableColumn("count", .int64, words: rows.map { $0 % 5 }, valid: valid),
                 TableColumn("average", .double, words: words { Double($0) / 7 }, valid: valid),
                 TableColumn("amount", .decimal(scale: 2), words: rows.map { $0 * 12_345 - 99 }),

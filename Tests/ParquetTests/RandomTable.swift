@@ -6,7 +6,8 @@ extension Table {
         var generator = SeededGenerator(seed: seed)
         let rowCount = groups.reduce(0, +)
         let types: [ColumnType] = [
-            .string, .int32, .int64, .double, .bool, .timestampMicrosUTC, .decimal(scale: 0), .decimal(scale: 4), .decimal(scale: 18),
+            .string, .int32, .int64, .double, .bool, .timestampMicrosUTC, .decimal(scale: 0), .decimal(scale: 4),
+            .decimal(scale: 18),
         ]
         var columns: [TableColumn] = []
         for (position, type) in (types + types).enumerated() {
@@ -79,7 +80,8 @@ extension TableColumn {
 
     private func doubles(_ rowCount: Int, _ generator: inout SeededGenerator) -> [Int64] {
         let special: [Double] = [
-            0, -0.0, .infinity, -.infinity, .nan, .leastNonzeroMagnitude, -.leastNonzeroMagnitude, .greatestFiniteMagnitude, 1, -1,
+            0, -0.0, .infinity, -.infinity, .nan, .leastNonzeroMagnitude, -.leastNonzeroMagnitude, .greatestFiniteMagnitude, 1,
+            -1,
         ]
         func word(_ value: Double) -> Int64 { Int64(bitPattern: value.bitPattern) }
         switch Int.random(in: 0..<6, using: &generator) {
@@ -93,7 +95,10 @@ extension TableColumn {
     }
 
     private mutating func fillTexts(_ rowCount: Int, _ generator: inout SeededGenerator) {
-        let few = ["", "a", "ab", "abc", "zürich", "東京", "🧊🌊", "\u{0}", "a\u{0}", "customer-0001", "\u{7F}", String(repeating: "x", count: 64)]
+        let few = [
+            "", "a", "ab", "abc", "zürich", "東京", "🧊🌊", "\u{0}", "a\u{0}", "customer-0001", "\u{7F}",
+            String(repeating: "x", count: 64),
+        ]
         let long = few + [String(repeating: "x", count: 65), String(repeating: "long ", count: 2000)]
         let shape = Int.random(in: 0..<5, using: &generator)
         for row in 0..<rowCount {

@@ -7,7 +7,8 @@ import Testing
     @Test func randomTables() throws {
         let seed = UInt64.random(in: 0..<1_000_000)
         let shapes: [[Int]] = [
-            [], [0], [1], [2, 0, 1], [7], [8], [9, 1], [127, 128, 129, 130], [33, 1000], [5000, 5000], [1023, 1024, 1025], [200, 3000, 17],
+            [], [0], [1], [2, 0, 1], [7], [8], [9, 1], [127, 128, 129, 130], [33, 1000], [5000, 5000], [1023, 1024, 1025],
+            [200, 3000, 17],
         ]
         var tables: [(String, Table)] = []
         for (position, groups) in (shapes + shapes + shapes).enumerated() {
@@ -62,14 +63,19 @@ import Testing
             return column
         }
         try expectReadersAgree(
-            [("encodings", Table(columns: columns, groups: [rowCount])), ("halves", Table(columns: inHalves, groups: [35_000, 35_000]))],
+            [
+                ("encodings", Table(columns: columns, groups: [rowCount])),
+                ("halves", Table(columns: inHalves, groups: [35_000, 35_000])),
+            ],
             "fixed")
     }
 
     /// Differences that do not fit into the type's width, whose sums wrap around.
     @Test func deltasThatWrap() throws {
         let rows = 0..<1000
-        func steps(_ low: Int64, _ high: Int64) -> [Int64] { rows.map { ($0 / 50).isMultiple(of: 2) ? low + Int64($0) : high - Int64($0) } }
+        func steps(_ low: Int64, _ high: Int64) -> [Int64] {
+            rows.map { ($0 / 50).isMultiple(of: 2) ? low + Int64($0) : high - Int64($0) }
+        }
         try expectReadersAgree(
             [
                 (
@@ -77,7 +83,8 @@ import Testing
                     Table(
                         columns: [
                             TableColumn(
-                                "narrow", .int32, words: steps(Int64(Int32.min), Int64(Int32.max)), encoding: "DELTA_BINARY_PACKED"),
+                                "narrow", .int32, words: steps(Int64(Int32.min), Int64(Int32.max)),
+                                encoding: "DELTA_BINARY_PACKED"),
                             TableColumn("wide", .int64, words: steps(.min, .max), encoding: "DELTA_BINARY_PACKED"),
                         ],
                         groups: [1000])
