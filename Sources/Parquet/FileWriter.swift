@@ -1,0 +1,72 @@
+/// Writes a Parquet file of a flat schema, row group by row group, zstd-compressed.
+///
+///     "PAR1" row group... footer (Thrift) length of the footer u32 "PAR1"
+///
+/// Every failure names the operation, the path and the system's reason; after one, the writer can only be dropped.
+/// Dropped before `finish` has returned, it closes and removes the file. Format: https://github.com/apache/parquet-format.
+public struct FileWriter: ~Copyable, Sendable {
+    private static let magic = Array("PAR1".utf8)
+
+    private var file: OutputFile
+    private var output = ByteBuffer(capacity: Bounds.writeBytes)
+    private var encoder: ChunkEncoder
+    private var metadata: FileMetadata
+    private var failed = false
+
+    /// Creates the file; it must not exist. `metadata` becomes the footer's key-value pairs.
+    ///
+    /// Requires: at least one column, distinct names, a compression level of zstd's.
+    public init(
+        path: String, schema: [ColumnSchema], metadata: [(String, String)] = [], compressionLevel: Int32 = 1
+    ) throws(ParquetError) {
+        precondition(!schema.isEmpty, "a table without columns")
+        precondition(Set(schema.map(\.name)).count == schema.count, "two columns of one name")
+        for case .decimal(let scale) in schema.map(\.type) {
+            precondition(0...ColumnType.decimalDigits ~= scale, "a decimal's scale is 0 to 18")
+        }
+        encoder = ChunkEncoder(path: path, compressionLevel: compressionLevel)
+        self.metadata = FileMetadata(schema: schema, keyValues: metadata)
+        file = try OutputFile(creating: path)
+        output.append(Self.magic)
+    }
+
+    /// Writes one row group; none if there are no rows.
+    ///
+    /// Requires: a column for each of the schema's, in its order; at most 1,048,576 rows; no null where the schema has none.
+    public mutating func write(rowCount: Int, columns: [ColumnData]) throws(ParquetError) {
+        precondition(!failed, "a writer that failed")
+        precondition(columns.count == metadata.schema.count, "not one column data for each column")
+        precondition(0...Bounds.rowsOfGroup ~= rowCount, "too many rows for a row group")
+        guard rowCount > 0 else { return }
+        failed = true
+        var group = RowGroupMetadata(rowCount: rowCount, chunks: [])
+        group.chunks.reserveCapacity(columns.count)
+        for (data, column) in zip(columns, metadata.schema) {
+            group.chunks.append(
+                try encoder.encode(data, rowCount: rowCount, schema: column, origin: file.size, into: &output))
+            if output.count >= Bounds.writeBytes { try flush() }
+        }
+        metadata.rowGroups.append(group)
+        failed = false
+    }
+
+    /// Writes the footer, waits until the file's content is on disk (its name in the directory is the caller's to sync) and
+    /// closes it. Returns its size in bytes.
+    public consuming func finish() throws(ParquetError) -> Int {
+        precondition(!failed, "a writer that failed")
+        var footer = ThriftCompact()
+        footer.fileMetadata(metadata)
+        unsafe output.append(footer.bytes.bytes)
+        output.append(littleEndian: UInt32(footer.bytes.count))
+        output.append(Self.magic)
+        try flush()
+        let size = file.size
+        try file.syncAndClose()
+        return size
+    }
+
+    private mutating func flush() throws(ParquetError) {
+        try unsafe file.write(output.bytes)
+        output.removeAll()
+    }
+}

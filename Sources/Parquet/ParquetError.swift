@@ -1,0 +1,26 @@
+internal import Glibc
+
+/// The file system's refusal: what was tried, on which file, and the system's words for why not.
+public struct ParquetError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Operation: String, Sendable {
+        case create, write, compress, sync, close
+    }
+
+    public var operation: Operation
+    public var path: String
+    public var reason: String
+
+    init(_ operation: Operation, _ path: String, reason: String) {
+        self.operation = operation
+        self.path = path
+        self.reason = reason
+    }
+
+    /// Requires: `errno` still is the one of the failed call.
+    init(_ operation: Operation, _ path: String) {
+        let code = errno
+        self.init(operation, path, reason: unsafe String(cString: strerror(code)))
+    }
+
+    public var description: String { "cannot \(operation.rawValue) \(path): \(reason)" }
+}

@@ -1,0 +1,65 @@
+/// Least and greatest value of a column chunk in PLAIN encoding, in the order of its type (`TypeDefinedOrder`).
+struct Statistics {
+    var min: [UInt8]
+    var max: [UInt8]
+
+    /// Nil if there are no values to compare, or if they are too long for the footer. Repeated values may be left out.
+    init?(_ values: ChunkValues, type: ColumnType) {
+        guard values.count > 0 else { return nil }
+        switch type {
+        case .string:
+            let text = unsafe values.text.unsafelyUnwrapped
+            var (least, greatest) = unsafe (values.words[0], values.words[0])
+            for i in 1..<values.count {
+                let word = unsafe values.words[i]
+                if unsafe precedes(word, least, text) {
+                    least = word
+                } else if unsafe precedes(greatest, word, text) {
+                    greatest = word
+                }
+            }
+            guard textLength(least) <= Bounds.statisticsBytes, textLength(greatest) <= Bounds.statisticsBytes else { return nil }
+            min = unsafe Array(UnsafeBufferPointer(start: text + textOffset(least), count: textLength(least)))
+            max = unsafe Array(UnsafeBufferPointer(start: text + textOffset(greatest), count: textLength(greatest)))
+        case .double:
+            var (least, greatest) = (Double.infinity, -Double.infinity)
+            for i in 0..<values.count {
+                let value = unsafe Double(bitPattern: UInt64(bitPattern: values.words[i]))
+                // Comparisons with NaN are false, which leaves it out as the format wants.
+                if value < least { least = value }
+                if value > greatest { greatest = value }
+            }
+            guard least <= greatest else { return nil }
+            // Readers may order the zeros either way, so the bounds hold both.
+            if least == 0 { least = -0.0 }
+            if greatest == 0 { greatest = 0.0 }
+            min = littleEndianBytes(least.bitPattern)
+            max = littleEndianBytes(greatest.bitPattern)
+        case .int32, .int64, .bool, .timestampMicrosUTC, .decimal:
+            var (least, greatest) = (Int64.max, Int64.min)
+            for i in 0..<values.count {
+                let word = unsafe values.words[i]
+                least = Swift.min(least, word)
+                greatest = Swift.max(greatest, word)
+            }
+            switch type {
+            case .decimal:
+                precondition(least >= -ColumnType.decimalMax && greatest <= ColumnType.decimalMax, "more than 18 digits")
+            case .int32:
+                precondition(least >= Int32.min && greatest <= Int32.max, "not an int32")
+            case .bool:
+                precondition(least >= 0 && greatest <= 1, "not a bool")
+            default: break
+            }
+            switch type.physical {
+            case .boolean: (min, max) = ([UInt8(least)], [UInt8(greatest)])
+            case .int32: (min, max) = (littleEndianBytes(Int32(least)), littleEndianBytes(Int32(greatest)))
+            default: (min, max) = (littleEndianBytes(least), littleEndianBytes(greatest))
+            }
+        }
+    }
+}
+
+private func littleEndianBytes<Word: FixedWidthInteger>(_ value: Word) -> [UInt8] {
+    (0..<Word.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> Word($0 * 8)) }
+}
