@@ -70,6 +70,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+
+        tests("KafkaTests", "Kafka"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -73,8 +73,9 @@ final class CallbackContext: Sendable {
     }
 
     deinit {
-        // Joins librdkafka's threads: after it no callback runs, and the context may go.
-        unsafe rd_kafka_destroy(handle)
+        // Joins librdkafka's threads: after it no callback runs, and the context may go. A consumer has no group to leave,
+        // and closing it by librdkafka's own rules would wait a minute for a commit that no broker answers.
+        unsafe rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
     }
 
     /// The place names the property only: its value may be a password.

@@ -47,7 +47,8 @@ extension KafkaConsumer {
         try list.check("resume")
     }
 
-    /// Goes on at another position; returns when the fetcher has turned. Requires: the partitions are assigned.
+    /// Goes on at another position; returns when the fetcher has turned. Requires: the partitions are assigned. One that
+    /// stands still after `isOffsetOutOfRange` cannot seek (`_STATE`): `remove` it and `add` it again.
     public func seek(_ positions: [(TopicPartition, StartPosition)], timeout: Duration) throws(KafkaError) {
         try handle.checkOpen("seek partitions of")
         let list = PartitionList(positions)

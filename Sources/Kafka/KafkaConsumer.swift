@@ -21,10 +21,11 @@ public final class KafkaConsumer: Sendable {
 
     deinit { close() }
 
-    /// Stops to fetch. Later calls throw; batches that hold messages stay valid. Idempotent.
+    /// Stops to fetch, at once. Later calls throw; batches that hold messages stay valid. A commit that was not waited
+    /// for may be lost. Idempotent.
     public func close() {
         if handle.isClosed.exchange(true, ordering: .acquiringAndReleasing) { return }
-        unsafe _ = rd_kafka_consumer_close(handle.client.handle)
+        unsafe _ = rd_kafka_assign(handle.client.handle, nil)
     }
 
     /// The number that messages of `topic` carry: dense, from 0, in the order in which this consumer first heard of the
