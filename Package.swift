@@ -73,6 +73,7 @@ let package = Package(
 
         tests("RocksDBTests", "RocksDB"),
         tests("ParquetTests", "Parquet", exclude: ["Golden", "Python"]),
+        tests("KafkaTests", "Kafka"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

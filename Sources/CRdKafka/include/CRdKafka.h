@@ -1,3 +1,10 @@
+// The module map, and what Swift cannot call itself: C's variadic producer.
 #pragma once
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+
+/// Copies `value` and `key` (NULL is Kafka's null) into the producer's queue. A `timestamp` of 0 is "now".
+/// Takes `headers` (may be NULL) on success only.
+rd_kafka_resp_err_t crdkafka_produce(
+    rd_kafka_t *rk, const char *topic, int32_t partition, const void *key, size_t key_size, const void *value,
+    size_t value_size, int64_t timestamp, rd_kafka_headers_t *headers);
