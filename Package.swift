@@ -58,7 +58,7 @@ let package = Package(
         layer("Engine", "Pipelines", "Windows", "Aggregates", "Records"),
 
         layer("Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB"),
-        layer("History", "Engine", "Pipelines", "Windows", "Records", "Parquet"),
+        layer("History", "Engine", "Pipelines", "Windows", "Records", "Parquet", "CZstd"),
         layer(
             "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Records", "Kafka", "CZstd",
             .product(name: "Logging", package: "swift-log")),

@@ -50,9 +50,9 @@ public struct FileWriter: ~Copyable, Sendable {
         failed = false
     }
 
-    /// Writes the footer, waits until the file's content is on disk (its name in the directory is the caller's to sync) and
-    /// closes it. Returns its size in bytes.
-    public consuming func finish() throws(ParquetError) -> Int {
+    /// Writes the footer and closes the file; with `sync`, waits until its content is on disk (its name in the directory is the
+    /// caller's to sync). Returns its size in bytes.
+    public consuming func finish(sync: Bool = true) throws(ParquetError) -> Int {
         precondition(!failed, "a writer that failed")
         var footer = ThriftCompact()
         footer.fileMetadata(metadata)
@@ -61,7 +61,8 @@ public struct FileWriter: ~Copyable, Sendable {
         output.append(Self.magic)
         try flush()
         let size = file.size
-        try file.syncAndClose()
+        if sync { try file.sync() }
+        try file.close()
         return size
     }
 

@@ -32,8 +32,11 @@ struct OutputFile: ~Copyable, Sendable {
         size += written
     }
 
-    mutating func syncAndClose() throws(ParquetError) {
+    func sync() throws(ParquetError) {
         guard fsync(descriptor) == 0 else { throw ParquetError(.sync, path) }
+    }
+
+    mutating func close() throws(ParquetError) {
         let closing = descriptor
         // Linux frees the descriptor even when close fails; a second close could hit another thread's file.
         descriptor = -1

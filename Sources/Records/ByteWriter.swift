@@ -102,7 +102,7 @@ public struct ByteReader: ~Copyable {
 
     public init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = bytes }
 
-    public var remaining: Int { bytes.count - position }
+    public var remaining: Int { unsafe bytes.count - position }
 
     public mutating func read<Number: FixedWidthInteger & BitwiseCopyable>(_ type: Number.Type) throws(CorruptBytes) -> Number {
         let size = MemoryLayout<Number>.size
@@ -114,7 +114,7 @@ public struct ByteReader: ~Copyable {
     public mutating func readVarint() throws(CorruptBytes) -> UInt64 {
         var result: UInt64 = 0
         var shift: UInt64 = 0
-        while position < bytes.count {
+        while unsafe position < bytes.count {
             let byte = unsafe bytes[position]
             position &+= 1
             result |= UInt64(byte & 0x7F) << shift

@@ -91,7 +91,7 @@ public struct Checkpoint: Equatable, Sendable {
             writer.append(varint: state.nextSequence)
         }
         writer.append(varint: UInt64(offlineLog.count))
-        offlineLog.withUnsafeBytes { unsafe writer.append($0) }
+        unsafe offlineLog.withUnsafeBytes { unsafe writer.append($0) }
         writer.append(varint: deadLetterBytes)
     }
 

@@ -1,7 +1,7 @@
 public import Engine
-public import Records
+internal import Records
 internal import RocksDB
-public import Windows
+internal import Windows
 
 /// What one shard contributes to a commit, encoded: rows to put and keys to delete, in the order of the keys.
 ///
@@ -42,10 +42,10 @@ public final class CommitRows {
     /// Requires: all rows up to the watermark were finished.
     public func append(_ shard: inout Shard, _ id: ShardID, before: Checkpoint.ShardState) {
         let layout = shard.program.layout
-        shard.takeRemovedChunks { hash, key, chunk in
+        unsafe shard.takeRemovedChunks { hash, key, chunk in
             delete { unsafe StateKey.append(entity: key, hash: hash, shard: id, .chunk, chunk: chunk, to: &$0) }
         }
-        shard.takeDirty { entity, key, wasChunked in
+        unsafe shard.takeDirty { entity, key, wasChunked in
             let entity = copy entity
             if entity.log.hasManyChunks {
                 entity.log.forEachChunk { chunk in
@@ -83,7 +83,7 @@ public final class CommitRows {
         put(
             key: { StateKey.appendPending(id, sequence: sequence, to: &$0) },
             value: { writer in
-                shard.takeUnstoredPending { row, hash, key in
+                unsafe shard.takeUnstoredPending { row, hash, key in
                     newest = max(newest, row.time)
                     writer.append(row.time)
                     writer.append(zigzag: Int64(row.partition))
@@ -105,7 +105,7 @@ public final class CommitRows {
 
     /// Hands every row to a batch.
     func write(into batch: inout WriteBatch) {
-        rows.withBytes { bytes in
+        unsafe rows.withBytes { bytes in
             var position = 0
             while position < bytes.count {
                 let isPut = unsafe bytes[position] == 0

@@ -1,6 +1,6 @@
 internal import Aggregates
-public import Records
-public import Windows
+internal import Records
+internal import Windows
 
 /// The stored form of time logs.
 ///

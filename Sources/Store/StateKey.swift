@@ -1,4 +1,4 @@
-public import Records
+internal import Records
 
 /// The keys of the state's rows. All of one entity lie together, all of one shard lie together.
 ///

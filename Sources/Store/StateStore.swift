@@ -1,5 +1,5 @@
 public import Engine
-public import Records
+internal import Records
 internal import RocksDB
 internal import Windows
 

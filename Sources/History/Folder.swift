@@ -1,0 +1,46 @@
+internal import Glibc
+
+/// The few things that the log does with folders and names.
+enum Folder {
+    /// Makes a folder and those above it.
+    static func make(_ path: String) throws(HistoryError) {
+        var made = path.hasPrefix("/") ? "/" : ""
+        for part in path.split(separator: "/") {
+            made += made.isEmpty || made.hasSuffix("/") ? part : "/" + part
+            if mkdir(made, 0o777) != 0 && errno != EEXIST { throw HistoryError(cannot: "make folder", made) }
+        }
+    }
+
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    static func rename(_ old: String, to new: String) throws(HistoryError) {
+        if unsafe Glibc.rename(old, new) != 0 { throw HistoryError(cannot: "rename to", new) }
+    }
+
+    /// Removes a file; one that is not there is fine.
+    static func remove(_ path: String) throws(HistoryError) {
+        if unlink(path) != 0 && errno != ENOENT { throw HistoryError(cannot: "remove", path) }
+    }
+
+    /// The names in a folder, sorted; none where the folder is not there.
+    static func names(_ path: String) -> [String] {
+        guard let stream = unsafe opendir(path) else { return [] }
+        defer { unsafe _ = closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// Waits until a folder's names are on disk.
+    static func sync(_ path: String) throws(HistoryError) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw HistoryError(cannot: "open", path) }
+        defer { _ = close(descriptor) }
+        if fsync(descriptor) != 0 { throw HistoryError(cannot: "sync", path) }
+    }
+}

@@ -1,0 +1,93 @@
+internal import Engine
+internal import Parquet
+public import Pipelines
+public import Records
+
+/// Rows that are to become one Parquet file, written under a hidden name that no reader looks at, then published by a
+/// rename once the commit that fixes its rows is durable.
+public final class Part: @unchecked Sendable {
+    /// `dt=YYYY-MM-DD/<unique>.parquet`, within the view's folder.
+    public let name: String
+    private let folder: String
+    private let schema: LogSchema
+    private var rows: DayRows?
+
+    init(folder: String, unique: String, schema: LogSchema, rows: DayRows) {
+        self.folder = folder
+        self.schema = schema
+        self.rows = rows
+        let (year, month, day) = EventTime(microseconds: rows.day * 86_400_000_000).utcDate
+        func padded(_ number: Int, _ width: Int) -> String {
+            let digits = String(abs(number))
+            return (number < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.count)) + digits
+        }
+        name = "dt=\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))/\(unique).parquet"
+    }
+
+    static func hiddenName(of name: String) -> String {
+        let slash = name.lastIndex(of: "/")!
+        return name[...slash] + "." + name[name.index(after: slash)...] + ".inprogress"
+    }
+
+    /// Writes the file. Any thread may do it, once; the rows are let go.
+    public func write(sync: Bool) throws(HistoryError) {
+        guard let rows else { preconditionFailure("a part is written once") }
+        let path = "\(folder)/\(Part.hiddenName(of: name))"
+        try Folder.make(String(path[..<path.lastIndex(of: "/")!]))
+        do throws(ParquetError) {
+            var writer = try FileWriter(path: path, schema: schema.columns, metadata: schema.metadata)
+            try writer.write(rowCount: rows.count, columns: schema.data(rows))
+            _ = try writer.finish(sync: sync)
+        } catch {
+            throw HistoryError(error)
+        }
+        self.rows = nil
+    }
+
+    static func publish(_ name: String, in folder: String) throws(HistoryError) {
+        let hidden = "\(folder)/\(hiddenName(of: name))"
+        if Folder.exists(hidden) { try Folder.rename(hidden, to: "\(folder)/\(name)") }
+    }
+}
+
+/// The columns of a view's offline log.
+struct LogSchema: Sendable {
+    let columns: [ColumnSchema]
+    let metadata: [(String, String)]
+
+    init(_ view: ViewPlan, entity: [(name: String, type: FieldType)], pipeline: String, version: Int) {
+        func column(_ name: String, _ type: FieldType, nullable: Bool) -> ColumnSchema {
+            let columnType: ColumnType =
+                switch type {
+                case .string: .string
+                case .int64: .int64
+                case .double: .double
+                case .bool: .bool
+                case .decimal(let scale): .decimal(scale: scale)
+                case .timestamp: .timestampMicrosUTC
+                }
+            return ColumnSchema(name: name, type: columnType, nullable: nullable)
+        }
+        columns =
+            entity.map { column($0.name, $0.type, nullable: false) }
+            + [column("event_timestamp", .timestamp, nullable: false), column("created", .timestamp, nullable: false)]
+            + view.values.map { column($0.name, $0.type, nullable: true) }
+            + [
+                ColumnSchema(name: "partition", type: .int32, nullable: false),
+                column("offset", .int64, nullable: false),
+            ]
+        metadata = [
+            ("freshet.pipeline", pipeline), ("freshet.version", String(version)), ("freshet.view", view.name),
+            ("freshet.snapshots", view.snapshots.rawValue),
+        ]
+    }
+
+    func data(_ rows: DayRows) -> [ColumnData] {
+        let text = unsafe rows.text.bytes(TextReference(offset: 0, length: rows.text.count))
+        func data(_ words: Lane<Int64>, _ valid: Lane<UInt8>? = nil) -> ColumnData {
+            unsafe ColumnData(words: UnsafePointer(words.pointer), valid: valid.map { UnsafePointer($0.pointer) }, text: text)
+        }
+        return rows.entity.map { data($0.words) } + [data(rows.times), data(rows.created)]
+            + rows.values.map { data($0.words, $0.valid) } + [data(rows.partitions), data(rows.offsets)]
+    }
+}

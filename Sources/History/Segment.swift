@@ -1,0 +1,192 @@
+internal import CZstd
+internal import Engine
+internal import Glibc
+internal import Records
+
+/// An append-only file of rows that are committed but not Parquet yet.
+///
+///     "FRSHSEG1" | block …
+///     block:    length u32 | zstd frame with checksum of:
+///     content:  rows u32 | created i64 | times i64 … | partitions i64 … | offsets i64 … |
+///               per entity field: words i64 … | per value: words i64 …, validity u8 … | text length u32 | text
+///
+/// Numbers are little endian. What lies behind the length that the last commit fixed is not there for anybody.
+enum Segment {
+    static let magic = Array("FRSHSEG1".utf8)
+
+    static func encode(_ rows: RowBuffer, created: Int64, into writer: inout ByteWriter) {
+        writer.append(UInt32(rows.count))
+        writer.append(created)
+        append(rows.times, rows.count, to: &writer)
+        append(rows.partitions, rows.count, to: &writer)
+        append(rows.offsets, rows.count, to: &writer)
+        for column in rows.entity { append(column.words, rows.count, to: &writer) }
+        for column in rows.values {
+            append(column.words, rows.count, to: &writer)
+            unsafe writer.append(UnsafeRawBufferPointer(start: column.valid.pointer, count: rows.count))
+        }
+        writer.append(UInt32(rows.text.count))
+        unsafe writer.append(rows.text.bytes(TextReference(offset: 0, length: rows.text.count)))
+    }
+
+    private static func append(_ lane: Lane<Int64>, _ count: Int, to writer: inout ByteWriter) {
+        unsafe writer.append(UnsafeRawBufferPointer(start: lane.pointer, count: count * 8))
+    }
+
+    /// Fills an empty buffer with a block's rows; gives when they were made.
+    static func decode(_ reader: inout ByteReader, into rows: RowBuffer) throws(CorruptBytes) -> Int64 {
+        let count = Int(try reader.read(UInt32.self))
+        guard count <= rows.capacity else { throw CorruptBytes() }
+        let created = try reader.read(Int64.self)
+        try read(&reader, count, into: rows.times)
+        try read(&reader, count, into: rows.partitions)
+        try read(&reader, count, into: rows.offsets)
+        for column in rows.entity { try read(&reader, count, into: column.words) }
+        for column in rows.values {
+            try read(&reader, count, into: column.words)
+            let bytes = unsafe try reader.read(length: count)
+            for row in 0..<count { unsafe column.valid[row] = bytes[row] }
+        }
+        let length = Int(try reader.read(UInt32.self))
+        _ = unsafe rows.text.append(try reader.read(length: length))
+        for column in rows.entity + rows.values where column.type == .string {
+            for row in 0..<count {
+                let text = TextReference(word: column.words[row])
+                guard text.offset + text.length <= length || column.valid[row] == 0 else { throw CorruptBytes() }
+            }
+        }
+        rows.count = count
+        return created
+    }
+
+    private static func read(_ reader: inout ByteReader, _ count: Int, into lane: Lane<Int64>) throws(CorruptBytes) {
+        for row in 0..<count { lane[row] = try reader.read(Int64.self) }
+    }
+}
+
+/// The open segment of one view and thread.
+final class SegmentWriter {
+    let name: String
+    private let path: String
+    private let descriptor: Int32
+    private(set) var length: UInt64
+    private var content = ByteWriter(capacity: 1 << 20)
+    private var frame: [UInt8] = []
+    private let context: OpaquePointer
+
+    init(folder: String, name: String) throws(HistoryError) {
+        self.name = name
+        path = "\(folder)/\(name)"
+        try Folder.make(folder)
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw HistoryError(cannot: "create", path) }
+        self.descriptor = descriptor
+        length = 0
+        unsafe context = ZSTD_createCCtx()
+        unsafe _ = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 1)
+        unsafe _ = ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
+        try Segment.magic.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(HistoryError) in unsafe try write(bytes) }
+    }
+
+    deinit {
+        _ = close(descriptor)
+        unsafe _ = ZSTD_freeCCtx(context)
+    }
+
+    func append(_ rows: RowBuffer, created: Int64) throws(HistoryError) {
+        content.removeAll()
+        Segment.encode(rows, created: created, into: &content)
+        let bound = ZSTD_compressBound(content.count)
+        if frame.count < bound + 4 { frame = Array(repeating: 0, count: bound + 4) }
+        let written = unsafe content.withBytes { source in
+            unsafe frame.withUnsafeMutableBytes { target in
+                let size = unsafe ZSTD_compress2(context, target.baseAddress! + 4, bound, source.baseAddress, source.count)
+                precondition(ZSTD_isError(size) == 0, "zstd refuses a buffer of its own bound")
+                unsafe target.storeBytes(of: UInt32(size).littleEndian, as: UInt32.self)
+                return size + 4
+            }
+        }
+        try frame.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(HistoryError) in
+            try unsafe write(UnsafeRawBufferPointer(rebasing: bytes[0..<written]))
+        }
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer) throws(HistoryError) {
+        var done = 0
+        while done < bytes.count {
+            let result = unsafe Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
+            if result < 0 {
+                if errno == EINTR { continue }
+                throw HistoryError(cannot: "write", path)
+            }
+            done += result
+        }
+        length += UInt64(bytes.count)
+    }
+
+    func sync() throws(HistoryError) {
+        if fdatasync(descriptor) != 0 { throw HistoryError(cannot: "sync", path) }
+    }
+}
+
+/// Reads back the committed blocks of a segment.
+struct SegmentReader: ~Copyable {
+    private let path: String
+    private let descriptor: Int32
+    private var left: UInt64
+
+    init(path: String, committed: UInt64) throws(HistoryError) {
+        self.path = path
+        descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw HistoryError(cannot: "open", path) }
+        left = committed
+        let head = try read(Segment.magic.count)
+        guard head == Segment.magic else { throw corrupt() }
+    }
+
+    deinit { _ = close(descriptor) }
+
+    private func corrupt() -> HistoryError { HistoryError("\(path): the segment is corrupt") }
+
+    private mutating func read(_ count: Int) throws(HistoryError) -> [UInt8] {
+        guard left >= UInt64(count) else { throw corrupt() }
+        var bytes = [UInt8](repeating: 0, count: count)
+        var done = 0
+        while done < count {
+            let result = unsafe bytes.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress! + done, count - done) }
+            if result < 0 {
+                if errno == EINTR { continue }
+                throw HistoryError(cannot: "read", path)
+            }
+            // Committed bytes that are not there were lost by the disk, not by a crash of ours.
+            if result == 0 { throw corrupt() }
+            done += result
+        }
+        left -= UInt64(count)
+        return bytes
+    }
+
+    /// Fills the buffer with the next block; gives when its rows were made, or nil at the end.
+    mutating func next(into rows: RowBuffer) throws(HistoryError) -> Int64? {
+        guard left > 0 else { return nil }
+        let length = try read(4).withUnsafeBytes { unsafe Int(UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self))) }
+        let frame = try read(length)
+        let size = unsafe frame.withUnsafeBytes { unsafe ZSTD_getFrameContentSize($0.baseAddress, $0.count) }
+        guard size < 1 << 40 else { throw corrupt() }
+        var content = [UInt8](repeating: 0, count: Int(size))
+        let done = unsafe content.withUnsafeMutableBytes { target in
+            unsafe frame.withUnsafeBytes { source in
+                unsafe ZSTD_decompress(target.baseAddress, target.count, source.baseAddress, source.count)
+            }
+        }
+        guard done == content.count else { throw corrupt() }
+        rows.removeAll()
+        var created: Int64?
+        content.withUnsafeBytes { bytes in
+            var reader = unsafe ByteReader(bytes)
+            created = try? Segment.decode(&reader, into: rows)
+        }
+        guard let created else { throw corrupt() }
+        return created
+    }
+}

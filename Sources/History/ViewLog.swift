@@ -1,0 +1,181 @@
+public import Engine
+public import Pipelines
+public import Records
+
+/// The offline log of one view as one thread writes it.
+///
+/// # Contract
+/// - Rows are gathered by day and become parts all at once, when they are many, when they are old, and at the end.
+/// - With `keepsSegments`, every row also goes to an append-only segment at once, so that a commit needs no part: it fixes the
+///   segments' lengths. A segment goes when the parts of all its rows are published.
+/// - A part is published only after the commit that names it (`commitState`, then `committed`), so a reader never sees a
+///   row that a crash could take back.
+public final class ViewLog {
+    private let view: ViewPlan
+    private let folder: String
+    private let schema: LogSchema
+    private let entityTypes: [FieldType]
+    private let valueTypes: [FieldType]
+    private let unique: String
+    private let keepsSegments: Bool
+
+    private var days: [Int64: DayRows] = [:]
+    private var gathered = 0
+    private var gatheredSince: Int64?
+    private var sequence = 0
+    private var open: SegmentWriter?
+    /// Full or older segments whose rows are gathered, not yet parts.
+    private var sealed: [LogState.SegmentState] = []
+    private var conversions: [Conversion] = []
+    private var committing: [Conversion] = []
+    /// Rows that went in since the start.
+    public private(set) var rowCount = 0
+
+    /// Rows on their way into parts, and the segments that hold them until then.
+    private final class Conversion {
+        var parts: [Part]
+        var segments: [LogState.SegmentState]
+        var unwritten: Int
+
+        init(parts: [Part], segments: [LogState.SegmentState]) {
+            self.parts = parts
+            self.segments = segments
+            unwritten = parts.count
+        }
+    }
+
+    /// - Parameter unique: differs between all threads and all runs that ever write into the directory.
+    public init(
+        directory: String, _ program: ViewProgram, source: SourcePlan, pipeline: String, version: Int, unique: String,
+        keepsSegments: Bool
+    ) {
+        view = program.plan
+        folder = "\(directory)/\(view.name)"
+        let entity = view.entity.map { (name: source.fields[$0].name, type: source.fields[$0].type) }
+        schema = LogSchema(view, entity: entity, pipeline: pipeline, version: version)
+        entityTypes = program.entityTypes
+        valueTypes = program.valueTypes
+        self.unique = unique
+        self.keepsSegments = keepsSegments
+    }
+
+    /// Whether a directory has rows of the view already.
+    public static func hasRows(directory: String, view: String) -> Bool {
+        Folder.names("\(directory)/\(view)").contains { $0.hasPrefix("dt=") && !Folder.names("\(directory)/\(view)/\($0)").isEmpty }
+    }
+
+    /// Takes all rows of a buffer, which may be reused then. `created` is now, in microseconds.
+    public func append(_ rows: RowBuffer, created: Int64) throws(HistoryError) {
+        guard rows.count > 0 else { return }
+        if keepsSegments {
+            if open == nil {
+                open = try SegmentWriter(folder: "\(folder)/_segments", name: "\(unique)-\(sequence).segment")
+                sequence += 1
+            }
+            try open?.append(rows, created: created)
+        }
+        gather(rows, created: created)
+        rowCount += rows.count
+    }
+
+    private func gather(_ rows: RowBuffer, created: Int64) {
+        var from = 0
+        while from < rows.count {
+            let day = DayRows.day(of: rows.times[from])
+            var to = from + 1
+            while to < rows.count && DayRows.day(of: rows.times[to]) == day { to += 1 }
+            let target =
+                days[day] ?? DayRows(day: day, entity: entityTypes, values: valueTypes, capacity: max(256, to - from))
+            days[day] = target
+            target.append(rows, from: from, to: to, created: created)
+            from = to
+        }
+        gathered += rows.count
+        if gatheredSince == nil { gatheredSince = created }
+    }
+
+    /// Whether the gathered rows are enough or old enough to become parts.
+    public func isDue(now: Int64) -> Bool {
+        guard let gatheredSince else { return false }
+        return gathered >= Bounds.gatheredRowsMax || now - gatheredSince >= Bounds.gatheredAgeMax
+            || days.values.reduce(0) { $0 + $1.text.count } >= Bounds.gatheredTextMax
+    }
+
+    /// Turns gathered rows into parts; the caller has each written, on any thread, and then calls `wroteOne`.
+    ///
+    /// Without segments, rows of days that are still small may stay for company, unless `all` asks for them.
+    public func takeParts(all: Bool) -> [Part] {
+        var taken = Array(days.values)
+        if !all && !keepsSegments {
+            let large = taken.filter { $0.count >= Bounds.gatheredRowsMax / 16 }
+            if !large.isEmpty { taken = large }
+        }
+        guard !taken.isEmpty else { return [] }
+        let parts = taken.sorted { $0.day < $1.day }.map { rows in
+            defer { sequence += 1 }
+            return Part(folder: folder, unique: "\(unique)-\(sequence)", schema: schema, rows: rows)
+        }
+        for rows in taken {
+            days[rows.day] = nil
+            gathered -= rows.count
+        }
+        if days.isEmpty { gatheredSince = nil }
+        var segments = sealed
+        sealed = []
+        if let open { segments.append(LogState.SegmentState(name: open.name, length: open.length)) }
+        open = nil
+        conversions.append(Conversion(parts: parts, segments: segments))
+        return parts
+    }
+
+    /// A part was written.
+    public func wrote(_ part: Part) {
+        for conversion in conversions where conversion.parts.contains(where: { $0 === part }) { conversion.unwritten -= 1 }
+    }
+
+    /// What the commit under way is to fix. Segments are synced to disk if asked. `committed` follows before the next.
+    public func commitState(sync: Bool) throws(HistoryError) -> LogState.ViewState {
+        precondition(committing.isEmpty, "one commit at a time")
+        var state = LogState.ViewState(view: view.name)
+        committing = conversions.filter { $0.unwritten == 0 }
+        conversions.removeAll { $0.unwritten == 0 }
+        state.parts = committing.flatMap { $0.parts.map(\.name) }
+        state.segments = conversions.flatMap(\.segments) + sealed
+        if let open {
+            if sync { try open.sync() }
+            state.segments.append(LogState.SegmentState(name: open.name, length: open.length))
+        }
+        return state
+    }
+
+    /// The commit is durable: its parts appear, the segments that they replace go.
+    public func committed() throws(HistoryError) {
+        for conversion in committing {
+            for part in conversion.parts { try Part.publish(part.name, in: folder) }
+            for segment in conversion.segments { try Folder.remove("\(folder)/_segments/\(segment.name)") }
+        }
+        committing = []
+    }
+
+    /// Brings a view's folder to what the last commit fixed, whatever happened since: publishes its parts, removes what no
+    /// commit names, and gathers the rows of its segments. Requires: nothing was appended yet.
+    public func recover(_ states: [LogState.ViewState]) throws(HistoryError) {
+        let own = states.filter { $0.view == view.name }
+        for name in own.flatMap(\.parts) { try Part.publish(name, in: folder) }
+        for day in Folder.names(folder) where day.hasPrefix("dt=") {
+            for file in Folder.names("\(folder)/\(day)") where file.hasPrefix(".") && file.hasSuffix(".inprogress") {
+                try Folder.remove("\(folder)/\(day)/\(file)")
+            }
+        }
+        let segments = own.flatMap(\.segments)
+        for file in Folder.names("\(folder)/_segments") where !segments.contains(where: { $0.name == file }) {
+            try Folder.remove("\(folder)/_segments/\(file)")
+        }
+        let rows = RowBuffer(entity: entityTypes, values: valueTypes, capacity: Bounds.rowBufferRows)
+        for segment in segments {
+            var reader = try SegmentReader(path: "\(folder)/_segments/\(segment.name)", committed: segment.length)
+            while let created = try reader.next(into: rows) { gather(rows, created: created) }
+            sealed.append(segment)
+        }
+    }
+}
