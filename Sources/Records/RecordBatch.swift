@@ -81,6 +81,13 @@ public struct TextArena: ~Copyable {
         return string.withUTF8 { unsafe append(UnsafeRawBufferPointer($0)) }
     }
 
+    /// Lends the memory, with room for `length` more bytes from `count` on, and the count for `body` to raise.
+    @inline(__always)
+    mutating func write<Result>(upTo length: Int, _ body: (UnsafeMutablePointer<UInt8>, inout Int) -> Result) -> Result {
+        reserve(length)
+        return unsafe body(base, &count)
+    }
+
     @unsafe public var unsafeEnd: UnsafeMutablePointer<UInt8> { unsafe base + count }
     public mutating func advance(by length: Int) { count += length }
 
@@ -125,6 +132,9 @@ public final class RecordBatch {
         offsets.deallocate()
         timestamps.deallocate()
     }
+
+    /// Whether one more record can be appended, whatever its size: a `TextReference` has 31 bits for an offset.
+    public var hasRoom: Bool { count < capacity && text.count <= Int(Int32.max) - JSONDecoder.recordBytesMax }
 
     public func removeAll() {
         count = 0
