@@ -74,6 +74,8 @@ let package = Package(
         tests("RocksDBTests", "RocksDB"),
         tests("ParquetTests", "Parquet", exclude: ["Golden", "Python"]),
         tests("KafkaTests", "Kafka"),
+        tests("PipelinesTests", "Pipelines", "Aggregates", "Records"),
+        tests("EngineTests", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

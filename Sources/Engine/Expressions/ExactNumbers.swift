@@ -43,10 +43,10 @@ func nearestDouble(_ unscaled: Int64, power: Int64) -> Double {
     return unscaled < 0 ? -magnitude : magnitude
 }
 
-/// The double nearest to `a / b`. Requires: b is not 0, both within ±2^126.
+/// The double nearest to `a / b`; an exact zero has no sign. Requires: b is not 0, both within ±2^126.
 func nearestQuotient(_ a: Int128, _ b: Int128) -> Double {
     let magnitude = quotient(a.magnitude, b.magnitude)
-    return (a < 0) != (b < 0) ? -magnitude : magnitude
+    return a != 0 && (a < 0) != (b < 0) ? -magnitude : magnitude
 }
 
 /// The magnitude of a finite double as `mantissa * 2^-shift`.
@@ -76,8 +76,7 @@ func rounded(_ x: Double, digits: Int, power: Int64) -> Double {
     if digits == 0 || x.magnitude >= 0x1p52 { return x.rounded(.toNearestOrAwayFromZero) }
     let (mantissa, shift) = parts(x)
     // Below 2^113, so more than 114 places to the right nothing is left.
-    if shift > 120 { return 0 }
+    if shift > 120 { return Double(signOf: x, magnitudeOf: 0) }
     let count = (UInt128(mantissa) * UInt128(power.magnitude) + 1 << UInt128(shift - 1)) >> UInt128(shift)
-    let magnitude = quotient(count, UInt128(power.magnitude))
-    return x < 0 ? -magnitude : magnitude
+    return Double(signOf: x, magnitudeOf: quotient(count, UInt128(power.magnitude)))
 }
