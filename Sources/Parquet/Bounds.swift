@@ -12,5 +12,5 @@ enum Bounds {
     /// Longer texts are not worth their place in the footer, which every reader reads first.
     static let statisticsBytes = 64
     /// Collected output goes to the file when there is this much of it.
-    static let writeBytes = 4 << 20
+    static let writeBytes = 1 << 20
 }

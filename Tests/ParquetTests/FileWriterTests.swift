@@ -56,6 +56,26 @@ import Testing
         }
     }
 
+    @Test func trapsOnTooManyRows() async {
+        await #expect(processExitsWith: .failure) {
+            try withTemporaryFolder { folder in
+                let table = Table(
+                    columns: [TableColumn("n", .int64, words: Array(repeating: 1, count: 1_048_577))], groups: [1_048_577])
+                _ = try table.write(to: "\(folder)/large.parquet")
+            }
+        }
+    }
+
+    @Test func trapsOnANullWhereThereIsNone() async {
+        await #expect(processExitsWith: .failure) {
+            try withTemporaryFolder { folder in
+                var column = TableColumn("n", .int64, words: [1, 2], valid: [1, 0])
+                column.schema.nullable = false
+                _ = try Table(columns: [column], groups: [2]).write(to: "\(folder)/null.parquet")
+            }
+        }
+    }
+
     /// Creates the file and drops the writer.
     private static func open(_ path: String) throws {
         var writer = try FileWriter(path: path, schema: [ColumnSchema(name: "n", type: .int64, nullable: false)])
