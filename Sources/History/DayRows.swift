@@ -1,5 +1,5 @@
-public import Engine
-public import Records
+internal import Engine
+internal import Records
 
 /// Snapshot rows of one view and one UTC day, in columns that grow: what becomes one Parquet part.
 public final class DayRows {

@@ -1,4 +1,4 @@
-public import Records
+internal import Records
 
 /// What a commit fixes of the offline log: which segments hold rows that are in no part yet, and which parts are to be
 /// published.

@@ -1,7 +1,7 @@
 internal import Engine
 internal import Parquet
-public import Pipelines
-public import Records
+internal import Pipelines
+internal import Records
 
 /// Rows that are to become one Parquet file, written under a hidden name that no reader looks at, then published by a
 /// rename once the commit that fixes its rows is durable.

@@ -1,6 +1,6 @@
 public import Engine
 public import Pipelines
-public import Records
+internal import Records
 
 /// The offline log of one view as one thread writes it.
 ///
