@@ -76,6 +76,7 @@ let package = Package(
         tests("KafkaTests", "Kafka"),
         tests("PipelinesTests", "Pipelines", "Aggregates", "Records"),
         tests("EngineTests", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
+        tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
