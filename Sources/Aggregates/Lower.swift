@@ -32,22 +32,22 @@ extension Moments {
         case .count:
             return LoweredValue(word: count)
         case .sum:
-            if let scale { return LoweredValue(double: decimalToDouble(sum, scale: scale)) }
+            if let scale { return LoweredValue(double: Exact.double(sum, scale: scale)) }
             return Int64(exactly: sum).map { LoweredValue(word: $0) } ?? .null
         case .avg:
-            return count == 0 ? .null : LoweredValue(double: mean(sum: sum, count: count, scale: scale ?? 0))
+            return count == 0 ? .null : LoweredValue(double: Exact.mean(sum: sum, count: count, scale: scale ?? 0))
         case .min:
             return count == 0 ? .null : Moments.lower(min, scale: scale)
         case .max:
             return count == 0 ? .null : Moments.lower(max, scale: scale)
         case .varPop:
-            return LoweredValue(double: variance(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: false))
+            return LoweredValue(double: Exact.variance(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: false))
         case .varSamp:
-            return LoweredValue(double: variance(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: true))
+            return LoweredValue(double: Exact.variance(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: true))
         case .stddevPop:
-            return LoweredValue(double: standardDeviation(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: false))
+            return LoweredValue(double: Exact.standardDeviation(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: false))
         case .stddevSamp:
-            return LoweredValue(double: standardDeviation(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: true))
+            return LoweredValue(double: Exact.standardDeviation(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: true))
         case .first, .last, .countDistinct:
             preconditionFailure("\(function) is not made of moments")
         }
@@ -57,6 +57,6 @@ extension Moments {
     @inlinable
     public static func lower(_ value: Int64, scale: Int?) -> LoweredValue {
         guard let scale else { return LoweredValue(word: value) }
-        return LoweredValue(double: decimalToDouble(Int128(value), scale: scale))
+        return LoweredValue(double: Exact.double(Int128(value), scale: scale))
     }
 }

@@ -7,11 +7,11 @@ enum Folder {
         var made = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {
             made += made.isEmpty || made.hasSuffix("/") ? part : "/" + part
-            if mkdir(made, 0o777) != 0 && errno != EEXIST { throw HistoryError(cannot: "make folder", made) }
+            if unsafe mkdir(made, 0o777) != 0 && errno != EEXIST { throw HistoryError(cannot: "make folder", made) }
         }
     }
 
-    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+    static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
     static func rename(_ old: String, to new: String) throws(HistoryError) {
         if unsafe Glibc.rename(old, new) != 0 { throw HistoryError(cannot: "rename to", new) }
@@ -19,7 +19,7 @@ enum Folder {
 
     /// Removes a file; one that is not there is fine.
     static func remove(_ path: String) throws(HistoryError) {
-        if unlink(path) != 0 && errno != ENOENT { throw HistoryError(cannot: "remove", path) }
+        if unsafe unlink(path) != 0 && errno != ENOENT { throw HistoryError(cannot: "remove", path) }
     }
 
     /// The names in a folder, sorted; none where the folder is not there.
@@ -38,7 +38,7 @@ enum Folder {
 
     /// Waits until a folder's names are on disk.
     static func sync(_ path: String) throws(HistoryError) {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw HistoryError(cannot: "open", path) }
         defer { _ = close(descriptor) }
         if fsync(descriptor) != 0 { throw HistoryError(cannot: "sync", path) }

@@ -16,12 +16,12 @@ public final class Part: @unchecked Sendable {
         self.folder = folder
         self.schema = schema
         self.rows = rows
-        let (year, month, day) = EventTime(microseconds: rows.day * 86_400_000_000).utcDate
+        let date = EventTime(microseconds: rows.day * 86_400_000_000).utcDate
         func padded(_ number: Int, _ width: Int) -> String {
             let digits = String(abs(number))
             return (number < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.count)) + digits
         }
-        name = "dt=\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))/\(unique).parquet"
+        name = "dt=\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))/\(unique).parquet"
     }
 
     static func hiddenName(of name: String) -> String {
@@ -85,7 +85,7 @@ struct LogSchema: Sendable {
     func data(_ rows: DayRows) -> [ColumnData] {
         let text = unsafe rows.text.bytes(TextReference(offset: 0, length: rows.text.count))
         func data(_ words: Lane<Int64>, _ valid: Lane<UInt8>? = nil) -> ColumnData {
-            unsafe ColumnData(words: UnsafePointer(words.pointer), valid: valid.map { UnsafePointer($0.pointer) }, text: text)
+            unsafe ColumnData(words: UnsafePointer(words.pointer), valid: valid.map { unsafe UnsafePointer($0.pointer) }, text: text)
         }
         return rows.entity.map { data($0.words) } + [data(rows.times), data(rows.created)]
             + rows.values.map { data($0.words, $0.valid) } + [data(rows.partitions), data(rows.offsets)]

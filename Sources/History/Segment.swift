@@ -65,6 +65,7 @@ enum Segment {
 }
 
 /// The open segment of one view and thread.
+@safe
 final class SegmentWriter {
     let name: String
     private let path: String
@@ -85,7 +86,7 @@ final class SegmentWriter {
         unsafe context = ZSTD_createCCtx()
         unsafe _ = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 1)
         unsafe _ = ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
-        try Segment.magic.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(HistoryError) in unsafe try write(bytes) }
+        unsafe try Segment.magic.span.bytes.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(HistoryError) in unsafe try write(bytes) }
     }
 
     deinit {
@@ -106,7 +107,7 @@ final class SegmentWriter {
                 return size + 4
             }
         }
-        try frame.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(HistoryError) in
+        unsafe try frame.span.bytes.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(HistoryError) in
             try unsafe write(UnsafeRawBufferPointer(rebasing: bytes[0..<written]))
         }
     }
@@ -169,7 +170,7 @@ struct SegmentReader: ~Copyable {
     /// Fills the buffer with the next block; gives when its rows were made, or nil at the end.
     mutating func next(into rows: RowBuffer) throws(HistoryError) -> Int64? {
         guard left > 0 else { return nil }
-        let length = try read(4).withUnsafeBytes { unsafe Int(UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self))) }
+        let length = unsafe try read(4).withUnsafeBytes { unsafe Int(UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self))) }
         let frame = try read(length)
         let size = unsafe frame.withUnsafeBytes { unsafe ZSTD_getFrameContentSize($0.baseAddress, $0.count) }
         guard size < 1 << 40 else { throw corrupt() }
@@ -182,7 +183,7 @@ struct SegmentReader: ~Copyable {
         guard done == content.count else { throw corrupt() }
         rows.removeAll()
         var created: Int64?
-        content.withUnsafeBytes { bytes in
+        unsafe content.withUnsafeBytes { bytes in
             var reader = unsafe ByteReader(bytes)
             created = try? Segment.decode(&reader, into: rows)
         }

@@ -27,7 +27,10 @@ final class PipelineReader {
     }
 
     func report(_ error: ExpressionError, in scalar: YAMLScalar) {
-        report(text.position(ofScalar: error.at, in: scalar), error.what, expected: error.expected, suggestion: error.suggestion)
+        // `{aggregate: max(round(amount, 1))}` is a common trap.
+        let isCut = error.at >= scalar.text.unicodeScalars.count && text.isFollowedByComma(scalar)
+        let what = isCut ? error.what + " (a comma ends a value within braces unless it is quoted)" : error.what
+        report(text.position(ofScalar: error.at, in: scalar), what, expected: error.expected, suggestion: error.suggestion)
     }
 
     func reportMissing(_ key: String, of owner: String, at position: Position) {
@@ -55,9 +58,10 @@ final class PipelineReader {
         }
         guard spend(pairs.count, at: node.position) else { return nil }
         var known: [String: YAMLNode] = [:]
-        for (key, value) in pairs {
+        for pair in pairs {
+            let key = pair.key
             if keys.contains(key.text) {
-                known[key.text] = value
+                known[key.text] = pair.value
             } else {
                 report(
                     key.position, "unknown key '\(key.text)' of \(owner)", expected: "one of \(keys.joined(separator: ", "))",
@@ -68,7 +72,7 @@ final class PipelineReader {
     }
 
     /// A mapping from names of the file's own; nil, and reported, if it is none or empty.
-    func names(_ node: YAMLNode, of owner: String, max: Int) -> [(key: YAMLScalar, value: YAMLNode)]? {
+    func names(_ node: YAMLNode, of owner: String, max: Int) -> [YAMLEntry]? {
         guard case .mapping(let pairs) = node.content else {
             if spend(1, at: node.position) { report(node.position, "\(owner) is \(node.kind)", expected: "a mapping from names") }
             return nil

@@ -116,8 +116,8 @@ struct YAMLDocument {
         return YAMLScalar(text: restored(scalar.string), style: style, position: position)
     }
 
-    private mutating func pairs(_ mapping: Node.Mapping) -> [(key: YAMLScalar, value: YAMLNode)] {
-        var pairs: [(key: YAMLScalar, value: YAMLNode)] = []
+    private mutating func pairs(_ mapping: Node.Mapping) -> [YAMLEntry] {
+        var pairs: [YAMLEntry] = []
         var names: Set<String> = []
         for (key, value) in mapping {
             guard case .scalar(let keyScalar)? = convert(key)?.content else {
@@ -126,7 +126,7 @@ struct YAMLDocument {
             }
             guard let value = convert(value) else { continue }
             if names.insert(keyScalar.text).inserted {
-                pairs.append((keyScalar, value))
+                pairs.append(YAMLEntry(key: keyScalar, value: value))
             } else {
                 report(keyScalar.position, "the key '\(keyScalar.text)' stands twice in this mapping", expected: "each key once")
             }
