@@ -9,7 +9,7 @@ import Testing
     static let perPartition = 20_000
     static let messageBytes = 234
 
-    @Test(arguments: [[], [("check.crcs", "false")]] as [[(name: String, value: String)]])
+    @Test(arguments: [[], [("check.crcs", "false")], [("queued.min.messages", "100000")]] as [[(name: String, value: String)]])
     func nanosecondsPerMessage(_ properties: [(name: String, value: String)]) throws {
         let cluster = try TestCluster()
         let topic = try cluster.createTopic("cost", partitions: Self.partitions)
