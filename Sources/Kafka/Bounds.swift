@@ -18,7 +18,8 @@ enum Bounds {
         ("fetch.message.max.bytes", "1048576"),  // per partition and fetch; a larger message still comes, alone
         ("fetch.max.bytes", "16777216"),  // per fetch: how far one answer can overshoot the queue's bound
         ("fetch.wait.max.ms", "100"),  // an idle broker's answer; a pause or seek waits behind it
-        ("check.crcs", "true"),
+        ("check.crcs", "true"),  // its cost per message is lost in the spread of repeated measurements
+        ("session.timeout.ms", "2000"),  // without group membership only this: how long a close waits for unsent commits
     ]
 
     static let producer: [(name: String, value: String)] = [

@@ -4,7 +4,8 @@ public typealias KafkaLog = @Sendable (KafkaLogLevel, String) -> Void
 
 /// syslog's severities, as librdkafka uses them.
 public enum KafkaLogLevel: Int32, Comparable, Sendable {
-    case emergency = 0, alert, critical, error, warning, notice, info, debug
+    case emergency = 0
+    case alert, critical, error, warning, notice, info, debug
 
     /// The more severe is the smaller, as in syslog.
     public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }

@@ -26,7 +26,8 @@ import CRdKafka
 
     /// Takes a broker, numbered from 1, off the network, or puts it back.
     public func setBroker(_ broker: Int, down: Bool) throws(KafkaError) {
-        let code = unsafe down
+        let code =
+            unsafe down
             ? rd_kafka_mock_broker_set_down(cluster, Int32(broker)) : rd_kafka_mock_broker_set_up(cluster, Int32(broker))
         try KafkaError.check(code, down ? "stop" : "start", at: "broker \(broker)")
     }

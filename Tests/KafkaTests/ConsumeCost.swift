@@ -9,7 +9,7 @@ import Testing
     static let perPartition = 20_000
     static let messageBytes = 234
 
-    @Test(arguments: [[], [("check.crcs", "false")]] as [[(name: String, value: String)]])
+    @Test(arguments: [[], [("check.crcs", "false")], [("queued.min.messages", "100000")]] as [[(name: String, value: String)]])
     func nanosecondsPerMessage(_ properties: [(name: String, value: String)]) throws {
         let cluster = try TestCluster()
         let topic = try cluster.createTopic("cost", partitions: Self.partitions)
@@ -30,11 +30,24 @@ import Testing
         let consumer = try cluster.consumer(properties)
         var batch = MessageBatch(capacity: 1024)
         try consumer.poll(into: &batch, timeout: .seconds(1))  // its threads are there, and idle
-        let threadsBefore = ThreadTimes(), selfBefore = threadNanoseconds(), start = ContinuousClock.now
+        let threadsBefore = ThreadTimes()
+        let selfBefore = threadNanoseconds()
+        let start = ContinuousClock.now
         try consumer.assign((0..<Self.partitions).map { (TopicPartition(topic, Int32($0)), .beginning) })
-        var count = 0, bytes = 0, polls = 0, sum: Int64 = 0
+        var count = 0
+        var bytes = 0
+        var polls = 0
+        var sum: Int64 = 0
+        var firstMessage: Duration?
+        var longestWait = Duration.zero
         while count < total {
-            try consumer.poll(into: &batch, timeout: .milliseconds(200))
+            let asked = ContinuousClock.now
+            try consumer.poll(into: &batch, timeout: .seconds(5))
+            if firstMessage == nil {
+                firstMessage = ContinuousClock.now - start
+            } else {
+                longestWait = max(longestWait, ContinuousClock.now - asked)
+            }
             polls += 1
             for index in 0..<batch.count {
                 let message = batch[index]
@@ -48,8 +61,10 @@ import Testing
         let polling = threadNanoseconds() - selfBefore
         let threads = ThreadTimes().since(threadsBefore)
         #expect(count == total && bytes == total * Self.messageBytes && sum != 0)
-        print("consume \(properties): \(count) messages in \(polls) polls, wall \(wall), "
-            + "polling thread \(polling / count) ns per message")
+        print(
+            "consume \(properties): \(count) messages in \(polls) polls, wall \(wall), "
+                + "first after \(firstMessage ?? .zero), longest wait thereafter \(longestWait), "
+                + "polling thread \(polling / count) ns per message")
         for (name, nanoseconds) in threads where nanoseconds > 1_000_000 {
             print("  thread \(name): \(nanoseconds / count) ns per message")
         }

@@ -52,7 +52,8 @@ struct FailureTests {
     @Test func aFullProducerWaitsOnlySoLong() throws {
         let producer = try KafkaProducer(
             KafkaConfiguration(brokers: "127.0.0.1:1", properties: [("queue.buffering.max.messages", "2")]),
-            fullQueueTimeout: .milliseconds(200)) { _, _ in }
+            fullQueueTimeout: .milliseconds(200)
+        ) { _, _ in }
         try producer.send("t", 0, value: "x")
         try producer.send("t", 0, value: "x")
         let error = #expect(throws: KafkaError.self) { try producer.send("t", 0, value: "x") }
@@ -72,7 +73,9 @@ struct FailureTests {
 
     @Test func settingsThatContradictEachOtherAreAnError() throws {
         #expect(throws: KafkaError.self) {
-            _ = try cluster.consumer([("fetch.max.bytes", "2000000"), ("message.max.bytes", "1000"), ("receive.message.max.bytes", "1000")])
+            _ = try cluster.consumer([
+                ("fetch.max.bytes", "2000000"), ("message.max.bytes", "1000"), ("receive.message.max.bytes", "1000"),
+            ])
         }
     }
 
