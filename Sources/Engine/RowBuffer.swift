@@ -47,6 +47,23 @@ public final class RowBuffer {
 
     public var room: Int { capacity - count }
 
+    /// Keeps the rows for which `body` is true, in their order.
+    public func keep(_ body: (Int) -> Bool) {
+        var kept = 0
+        for row in 0..<count where body(row) {
+            if kept < row {
+                for lane in [times, partitions, offsets] { lane[kept] = lane[row] }
+                for column in entity { column.words[kept] = column.words[row] }
+                for column in values {
+                    column.words[kept] = column.words[row]
+                    column.valid[kept] = column.valid[row]
+                }
+            }
+            kept += 1
+        }
+        count = kept
+    }
+
     public func removeAll() {
         count = 0
         text.removeAll()

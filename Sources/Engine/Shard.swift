@@ -30,7 +30,7 @@ public struct Shard: ~Copyable {
     /// Bytes of keyed state in memory.
     public internal(set) var bytes = 0
     /// Rows at or before it are out; what no window can reach from there on may leave.
-    public internal(set) var finishedThrough = EventTime.distantPast
+    public var finishedThrough = EventTime.distantPast
     /// The store may have dropped entities whose newest event is at or before it.
     public var expiredThrough = EventTime.distantPast
     /// Whether the store may hold entities that are not in memory; otherwise nothing is looked up there.

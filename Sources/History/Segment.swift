@@ -86,7 +86,7 @@ final class SegmentWriter {
         unsafe context = ZSTD_createCCtx()
         unsafe _ = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 1)
         unsafe _ = ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
-        unsafe try Segment.magic.span.bytes.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(HistoryError) in unsafe try write(bytes) }
+        try write(Segment.magic, count: Segment.magic.count)
     }
 
     deinit {
@@ -107,22 +107,20 @@ final class SegmentWriter {
                 return size + 4
             }
         }
-        unsafe try frame.span.bytes.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(HistoryError) in
-            try unsafe write(UnsafeRawBufferPointer(rebasing: bytes[0..<written]))
-        }
+        try write(frame, count: written)
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer) throws(HistoryError) {
+    private func write(_ bytes: [UInt8], count: Int) throws(HistoryError) {
         var done = 0
-        while done < bytes.count {
-            let result = unsafe Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
+        while done < count {
+            let result = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress! + done, count - done) }
             if result < 0 {
                 if errno == EINTR { continue }
                 throw HistoryError(cannot: "write", path)
             }
             done += result
         }
-        length += UInt64(bytes.count)
+        length += UInt64(count)
     }
 
     func sync() throws(HistoryError) {
@@ -131,7 +129,7 @@ final class SegmentWriter {
 }
 
 /// Reads back the committed blocks of a segment.
-struct SegmentReader: ~Copyable {
+final class SegmentReader {
     private let path: String
     private let descriptor: Int32
     private var left: UInt64
@@ -149,7 +147,7 @@ struct SegmentReader: ~Copyable {
 
     private func corrupt() -> HistoryError { HistoryError("\(path): the segment is corrupt") }
 
-    private mutating func read(_ count: Int) throws(HistoryError) -> [UInt8] {
+    private func read(_ count: Int) throws(HistoryError) -> [UInt8] {
         guard left >= UInt64(count) else { throw corrupt() }
         var bytes = [UInt8](repeating: 0, count: count)
         var done = 0
@@ -168,7 +166,7 @@ struct SegmentReader: ~Copyable {
     }
 
     /// Fills the buffer with the next block; gives when its rows were made, or nil at the end.
-    mutating func next(into rows: RowBuffer) throws(HistoryError) -> Int64? {
+    func next(into rows: RowBuffer) throws(HistoryError) -> Int64? {
         guard left > 0 else { return nil }
         let length = unsafe try read(4).withUnsafeBytes { unsafe Int(UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self))) }
         let frame = try read(length)

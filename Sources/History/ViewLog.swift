@@ -173,7 +173,7 @@ public final class ViewLog {
         }
         let rows = RowBuffer(entity: entityTypes, values: valueTypes, capacity: Bounds.rowBufferRows)
         for segment in segments {
-            var reader = try SegmentReader(path: "\(folder)/_segments/\(segment.name)", committed: segment.length)
+            let reader = try SegmentReader(path: "\(folder)/_segments/\(segment.name)", committed: segment.length)
             while let created = try reader.next(into: rows) { gather(rows, created: created) }
             sealed.append(segment)
         }

@@ -1,0 +1,29 @@
+/// The bounds of the worker's queues and batches, each with its reason.
+enum Bounds {
+    /// Records decoded per turn: enough to pay for a turn's fixed costs, few enough to stay in the cache.
+    static let batchRecords = 2048
+    /// Bytes of values decoded per turn, so that records of a megabyte do not make turns of gigabytes.
+    static let batchBytes = 8 << 20
+    /// Turns that may wait for a shard thread: slack for an uneven turn, no more memory than that.
+    static let turnsWaiting = 8
+    /// Parts that may wait for their writer; a day's parts of one view fit.
+    static let partsWaiting = 64
+    /// Bytes read at once from a file.
+    static let readBytes = 1 << 20
+    /// The longest line of a file source; a longer one is set aside as malformed, its head as its value.
+    static let lineBytesMax = 64 << 20
+    /// Slices that entities are spread over where a slice is not a partition.
+    static let exchangeSlices = 8
+    /// Sampled entities per source that hold a producer to its promised key.
+    static let keySamples = 1 << 16
+    /// Milliseconds to wait for records when none are there: how late a stop or a commit may be noticed.
+    static let pollMilliseconds = 50
+    /// Seconds between looks for new partitions and topics.
+    static let discoverySeconds = 10
+    /// Dead letters are written to their file when so many bytes have gathered, and at every commit.
+    static let deadLetterBytes = 1 << 16
+    /// Of the memory limit: a commit makes entities evictable from here on,
+    static let memoryCommitPercent = 85
+    /// and eviction goes down to here.
+    static let memoryKeptPercent = 65
+}

@@ -1,0 +1,107 @@
+internal import History
+internal import Records
+internal import Store
+
+/// One commit on its way: every shard thread contributes at the same place of the input, so that all shards, the source
+/// positions and the offline log's lengths are of one instant.
+final class Commit: @unchecked Sendable {
+    /// Taken when the commit began: positions, counters, dead letters.
+    let checkpoint: Checkpoint
+    /// The clean stop: rows become parts first.
+    let isLast: Bool
+    /// Whether the store may forget what left every window by now; only with a synced write.
+    let raisesHorizon: Bool
+    let positions: [[Int32: Int64]]
+    private let monitor = Monitor()
+    private var waitingFor: Int
+    private var rows: [CommitRows] = []
+    private var logs: [LogState.ViewState] = []
+    private var isDurable = false
+
+    init(
+        _ checkpoint: Checkpoint, positions: [[Int32: Int64]], threadCount: Int, isLast: Bool, raisesHorizon: Bool
+    ) {
+        self.checkpoint = checkpoint
+        self.positions = positions
+        self.isLast = isLast
+        self.raisesHorizon = raisesHorizon
+        waitingFor = threadCount
+    }
+
+    func contribute(_ rows: CommitRows, _ logs: [LogState.ViewState]) {
+        monitor.locked {
+            self.rows.append(rows)
+            self.logs += logs
+            waitingFor -= 1
+            monitor.wakeAll()
+        }
+    }
+
+    /// Waits for all contributions; nil if the run failed meanwhile.
+    func gathered(_ failure: Failure) -> (rows: [CommitRows], checkpoint: Checkpoint)? {
+        monitor.lock()
+        defer { monitor.unlock() }
+        while waitingFor > 0 {
+            if failure.error != nil { return nil }
+            monitor.wait()
+        }
+        var checkpoint = checkpoint
+        for (shard, state) in rows.flatMap(\.shards) { checkpoint.shards[shard] = state }
+        checkpoint.offlineLog = LogState(views: logs).encoded()
+        return (rows, checkpoint)
+    }
+
+    func wake() { monitor.locked { monitor.wakeAll() } }
+
+    func didBecomeDurable() {
+        monitor.locked {
+            isDurable = true
+            monitor.wakeAll()
+        }
+    }
+
+    var isDone: Bool { monitor.locked { isDurable } }
+
+    func waitUntilDurable(_ failure: Failure) throws {
+        monitor.lock()
+        defer { monitor.unlock() }
+        while !isDurable {
+            if let error = failure.error { throw error }
+            monitor.wait()
+        }
+    }
+}
+
+/// The thread that writes commits, beside the loop.
+final class Committer: @unchecked Sendable {
+    let inbox = Channel<Commit>(capacity: 1)
+    private var thread: WorkThread?
+    /// The commit at hand, so that a failure elsewhere can wake who waits for it.
+    private let monitor = Monitor()
+    private var current: Commit?
+
+    func start(_ context: ShardContext, threads: [ShardThread], didCommit: @escaping @Sendable (Commit) -> Void) {
+        thread = WorkThread(name: "commits") { [self] in
+            do {
+                while let commit = inbox.receive() {
+                    monitor.locked { current = commit }
+                    guard let gathered = commit.gathered(context.failure), let store = context.store else { break }
+                    let isDurable = context.options.stateDirectory != nil
+                    try store.commit(gathered.rows, gathered.checkpoint, sync: isDurable)
+                    for thread in threads { thread.inbox.send(.committed) }
+                    if isDurable { didCommit(commit) }
+                    commit.didBecomeDurable()
+                }
+            } catch {
+                context.failure.report(error)
+            }
+        }
+    }
+
+    func wake() { monitor.locked { current }?.wake() }
+
+    func stop() {
+        inbox.close()
+        thread?.join()
+    }
+}

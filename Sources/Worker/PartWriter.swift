@@ -1,0 +1,68 @@
+internal import History
+
+/// A part on its way to the thread that writes it, and back to the log that it belongs to.
+struct PartJob: @unchecked Sendable {
+    let part: Part
+    let log: ViewLog
+    let completions: PartCompletions
+}
+
+/// Parts of one shard thread that are being written.
+final class PartCompletions: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var written: [PartJob] = []
+    private var unwritten = 0
+
+    func willWrite() { monitor.locked { unwritten += 1 } }
+
+    func didWrite(_ job: PartJob) {
+        monitor.locked {
+            written.append(job)
+            unwritten -= 1
+            monitor.wakeAll()
+        }
+    }
+
+    func wake() { monitor.locked { monitor.wakeAll() } }
+
+    func takeWritten() -> [PartJob] {
+        monitor.locked {
+            defer { written = [] }
+            return written
+        }
+    }
+
+    /// Waits until every part is written.
+    func waitForAll(_ failure: Failure) throws {
+        monitor.lock()
+        defer { monitor.unlock() }
+        while unwritten > 0 {
+            if let error = failure.error { throw error }
+            monitor.wait()
+        }
+    }
+}
+
+/// The thread that encodes parts, off the loop.
+final class PartWriter: @unchecked Sendable {
+    let inbox = Channel<PartJob>(capacity: Bounds.partsWaiting)
+    private var thread: WorkThread?
+
+    func start(sync: Bool, failure: Failure) {
+        thread = WorkThread(name: "parts") { [inbox] in
+            while let job = inbox.receive() {
+                do {
+                    if failure.error == nil { try job.part.write(sync: sync) }
+                } catch {
+                    failure.report(error)
+                }
+                job.completions.didWrite(job)
+            }
+        }
+    }
+
+    func stop() {
+        inbox.close()
+        thread?.join()
+    }
+}

@@ -1,0 +1,331 @@
+internal import Engine
+internal import History
+internal import Pipelines
+internal import Records
+internal import Store
+internal import Synchronization
+internal import Windows
+
+/// Events for one shard.
+struct ShardEvents: @unchecked Sendable {
+    var shard: ShardID
+    var events: EventBatch
+}
+
+enum ShardMessage: @unchecked Sendable {
+    /// Events in the order of their partitions, and every view's watermark once they are applied.
+    case turn([ShardEvents], watermarks: [EventTime])
+    /// Contribute all changes up to here to a commit.
+    case commit(Commit)
+    /// The commit is durable.
+    case committed
+    /// The input is over: finish every row that the watermarks allow and make parts of all.
+    case end(watermarks: [EventTime])
+}
+
+/// What all shard threads of a worker share.
+final class ShardContext: @unchecked Sendable {
+    let plan: Plan
+    let programs: [ViewProgram]
+    let options: WorkerOptions
+    let run: String
+    let failure: Failure
+    let parts: Channel<PartJob>
+    let batches: [BatchPool]
+    let hasStateAtStart: Bool
+    /// Bytes of keyed state over all threads.
+    let stateBytes = Atomic<Int>(0)
+    let rowsOut = Atomic<Int>(0)
+    private let monitor = Monitor()
+    private var opened: StateStore?
+
+    init(
+        plan: Plan, programs: [ViewProgram], options: WorkerOptions, run: String, failure: Failure, parts: Channel<PartJob>,
+        store: StateStore?, hasStateAtStart: Bool
+    ) {
+        self.plan = plan
+        self.programs = programs
+        self.options = options
+        self.run = run
+        self.failure = failure
+        self.parts = parts
+        self.hasStateAtStart = hasStateAtStart
+        opened = store
+        batches = programs.map { BatchPool(columnCount: $0.layout.columns.count) }
+    }
+
+    /// The state folder, or where state goes that outgrew the memory limit of a run without one.
+    var store: StateStore? {
+        get { monitor.locked { opened } }
+        set { monitor.locked { opened = newValue } }
+    }
+}
+
+/// The first thing that went wrong; it ends the run.
+final class Failure: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var first: (any Error)?
+    private let onFirst: @Sendable () -> Void
+
+    init(onFirst: @escaping @Sendable () -> Void) { self.onFirst = onFirst }
+
+    func report(_ error: any Error) {
+        let isFirst = monitor.locked {
+            defer { if first == nil { first = error } }
+            return first == nil
+        }
+        if isFirst { onFirst() }
+    }
+
+    var error: (any Error)? { monitor.locked { first } }
+}
+
+/// Event batches that are out of use, per view.
+final class BatchPool: @unchecked Sendable {
+    private let columnCount: Int
+    private let monitor = Monitor()
+    private var free: [EventBatch] = []
+
+    init(columnCount: Int) { self.columnCount = columnCount }
+
+    func take() -> EventBatch {
+        monitor.locked { free.popLast() } ?? EventBatch(columnCount: columnCount, capacity: Bounds.batchRecords)
+    }
+
+    func put(_ batch: EventBatch) {
+        batch.removeAll()
+        monitor.locked { free.append(batch) }
+    }
+}
+
+/// Some shards and the offline logs of their views, on a thread of their own: the loop of the engine.
+final class ShardThread: @unchecked Sendable {
+    let inbox = Channel<ShardMessage>(capacity: Bounds.turnsWaiting)
+    private let context: ShardContext
+    private let index: Int
+    private var shards: [ShardID: ShardSeat] = [:]
+    private var views: [ViewSeat]
+    private var order: [ShardID] = []
+    private var watermarks: [EventTime]
+    private let completions = PartCompletions()
+    private var lastBytes = 0
+    private var thread: WorkThread?
+    private let bytesMax: Int
+
+    /// A shard and what the last commit wrote of it.
+    private final class ShardSeat {
+        var shard: Shard
+        var committed: Checkpoint.ShardState
+
+        init(_ shard: consuming Shard, _ committed: Checkpoint.ShardState) {
+            self.shard = shard
+            self.committed = committed
+        }
+    }
+
+    /// Where the rows of a view go on this thread.
+    private struct ViewSeat {
+        var rows: RowBuffer
+        var log: ViewLog?
+        var checksum = RowChecksum()
+    }
+
+    init(_ context: ShardContext, index: Int, threadCount: Int) {
+        self.context = context
+        self.index = index
+        bytesMax = context.options.memory / threadCount
+        watermarks = Array(repeating: .distantPast, count: context.programs.count)
+        let options = context.options
+        views = context.programs.map { program in
+            let rows = RowBuffer(
+                entity: program.entityTypes, values: program.valueTypes, capacity: History.Bounds.rowBufferRows)
+            guard let directory = options.logDirectory, program.plan.snapshots != .none else { return ViewSeat(rows: rows) }
+            let log = ViewLog(
+                directory: directory, program, source: context.plan.sources[program.plan.source],
+                pipeline: context.plan.pipeline, version: context.plan.version, unique: "\(context.run)-\(index)",
+                keepsSegments: options.stateDirectory != nil)
+            return ViewSeat(rows: rows, log: log)
+        }
+    }
+
+    /// Brings the offline log's folders to what the last commit fixed. One thread does it, before all start.
+    func recoverLogs(_ states: [LogState.ViewState]) throws(HistoryError) {
+        for view in views { try view.log?.recover(states) }
+    }
+
+    /// Takes a shard over from the last commit. Before the thread starts.
+    func restore(_ id: ShardID, _ state: Checkpoint.ShardState, _ store: StateStore) throws(StoreError) {
+        let seat = makeSeat(id, state)
+        try store.restorePending(&seat.shard, id, state)
+    }
+
+    @discardableResult
+    private func makeSeat(_ id: ShardID, _ state: Checkpoint.ShardState) -> ShardSeat {
+        var shard = Shard(context.programs[id.view], slice: id.slice, hasColdEntities: context.hasStateAtStart)
+        shard.finishedThrough = state.finishedThrough
+        shard.expiredThrough = state.expiredThrough
+        let seat = ShardSeat(shard, state)
+        shards[id] = seat
+        order = shards.keys.sorted()
+        return seat
+    }
+
+    func start() {
+        thread = WorkThread(name: "shards-\(index)") { [self] in
+            do {
+                while let message = inbox.receive() { try take(message) }
+            } catch {
+                context.failure.report(error)
+            }
+        }
+    }
+
+    /// Waits until the inbox, closed, is empty.
+    func join() { thread?.join() }
+
+    private func take(_ message: ShardMessage) throws {
+        switch message {
+        case .turn(let batches, let watermarks): try turn(batches, watermarks)
+        case .commit(let commit): try contribute(to: commit)
+        case .committed: try committed()
+        case .end(let watermarks): try end(watermarks)
+        }
+    }
+
+    // MARK: - One turn
+
+    private func turn(_ batches: [ShardEvents], _ watermarks: [EventTime]) throws {
+        for batch in batches {
+            let seat = shards[batch.shard] ?? makeSeat(batch.shard, Checkpoint.ShardState())
+            let rows = views[batch.shard.view].rows
+            if rows.room < batch.events.count { try flushRows(batch.shard.view) }
+            seat.shard.locate(batch.events)
+            try bring(seat, batch.shard)
+            seat.shard.apply(batch.events, rows: rows)
+            context.batches[batch.shard.view].put(batch.events)
+        }
+        self.watermarks = watermarks
+        for id in order { try finish(id, now: false) }
+        publishBytes()
+        try makeParts(all: false)
+    }
+
+    /// Rows whose events the watermark has passed are evaluated and appended.
+    private func finish(_ id: ShardID, now: Bool) throws {
+        let seat = shards[id]!
+        let watermark = watermarks[id.view]
+        seat.shard.advance(to: watermark)
+        guard context.programs[id.view].plan.snapshots == .final else { return }
+        seat.shard.collectReady(watermark: watermark, now: now)
+        try bring(seat, id)
+        while seat.shard.finishRows(views[id.view].rows) { try flushRows(id.view) }
+    }
+
+    private func bring(_ seat: ShardSeat, _ id: ShardID) throws {
+        guard !seat.shard.awaited.isEmpty else { return }
+        guard let store = context.store else { preconditionFailure("logs are awaited, but nothing was ever stored") }
+        try store.bring(&seat.shard, id)
+    }
+
+    private func flushRows(_ view: Int) throws {
+        let rows = views[view].rows
+        guard rows.count > 0 else { return }
+        context.options.filter?.apply(to: rows)
+        context.rowsOut.add(rows.count, ordering: .relaxed)
+        if let log = views[view].log {
+            try log.append(rows, created: Clock.now().microseconds)
+        } else {
+            views[view].checksum.add(rows)
+        }
+        rows.removeAll()
+    }
+
+    private func publishBytes() {
+        let bytes = shards.values.reduce(0) { $0 + $1.shard.bytes }
+        context.stateBytes.add(bytes - lastBytes, ordering: .relaxed)
+        lastBytes = bytes
+    }
+
+    // MARK: - Parts
+
+    private func makeParts(all: Bool) throws {
+        takeCompletions()
+        for view in views {
+            guard let log = view.log, all || log.isDue(now: Clock.now().microseconds) else { continue }
+            for part in log.takeParts(all: all) {
+                completions.willWrite()
+                guard context.parts.send(PartJob(part: part, log: log, completions: completions)) else { return }
+            }
+        }
+    }
+
+    private func takeCompletions() {
+        for job in completions.takeWritten() { job.log.wrote(job.part) }
+    }
+
+    // MARK: - Commits
+
+    private func contribute(to commit: Commit) throws {
+        if commit.isLast {
+            for id in order { try finish(id, now: true) }
+            for view in views.indices { try flushRows(view) }
+            try makeParts(all: true)
+            try completions.waitForAll(context.failure)
+            takeCompletions()
+        }
+        let rows = CommitRows()
+        for id in order {
+            if !commit.isLast { try finish(id, now: true) }
+            let seat = shards[id]!
+            let program = context.programs[id.view]
+            if commit.raisesHorizon {
+                seat.shard.expiredThrough = max(seat.shard.expiredThrough, program.reach(at: seat.shard.finishedThrough))
+            }
+            rows.append(&seat.shard, id, before: seat.committed)
+        }
+        for (id, state) in rows.shards { shards[id]!.committed = state }
+        var logs: [LogState.ViewState] = []
+        for view in views.indices {
+            try flushRows(view)
+            if context.options.stateDirectory != nil, let log = views[view].log {
+                logs.append(try log.commitState(sync: true))
+            }
+        }
+        commit.contribute(rows, logs)
+    }
+
+    private func committed() throws {
+        if context.options.stateDirectory != nil { for view in views { try view.log?.committed() } }
+        let total = shards.values.reduce(0) { $0 + $1.shard.bytes }
+        if total > bytesMax / 100 * Bounds.memoryCommitPercent {
+            let kept = Double(bytesMax / 100 * Bounds.memoryKeptPercent) / Double(total)
+            for seat in shards.values { seat.shard.evict(to: Int(Double(seat.shard.bytes) * kept)) }
+        }
+        publishBytes()
+    }
+
+    private func end(_ watermarks: [EventTime]) throws {
+        self.watermarks = watermarks
+        for id in order { try finish(id, now: true) }
+        for view in views.indices { try flushRows(view) }
+        try makeParts(all: true)
+        try completions.waitForAll(context.failure)
+        takeCompletions()
+    }
+
+    // MARK: - After the thread has ended
+
+    /// Parts of a run without state appear all together, at its end.
+    func publishParts() throws {
+        for view in views {
+            guard let log = view.log else { continue }
+            _ = try log.commitState(sync: false)
+            try log.committed()
+        }
+    }
+
+    func checksum(of view: Int) -> RowChecksum { views[view].checksum }
+    func rowCount(of view: Int) -> Int { views[view].log?.rowCount ?? views[view].checksum.rows }
+    var overflows: Int { shards.values.reduce(0) { $0 + $1.shard.overflows } }
+    var entityCount: Int { shards.values.reduce(0) { $0 + $1.shard.entityCount } }
+}

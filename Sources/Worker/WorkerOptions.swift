@@ -1,0 +1,48 @@
+internal import Engine
+public import Records
+
+/// What a run was asked for on the command line.
+public struct WorkerOptions: Sendable {
+    /// Where events come from: brokers, or a file per source by name.
+    public enum Input: Sendable {
+        case brokers(String, properties: [(name: String, value: String)])
+        case files([String: String])
+    }
+
+    public var input: Input
+    /// nil: rows are counted and forgotten.
+    public var logDirectory: String?
+    /// nil: a run that starts with nothing and leaves none.
+    public var stateDirectory: String?
+    /// Ends when the input does; otherwise goes on until it is told to stop.
+    public var isBounded: Bool
+    /// Bytes of keyed state in memory.
+    public var memory = 1 << 30
+    public var commitInterval = TimeSpan.seconds(1)
+    /// nil: dead letters go to files under the log directory.
+    public var deadLetterTopic: String?
+    /// Rows whose event time is outside do not come out.
+    public var filter: RowFilter?
+    public var threads = 2
+
+    public init(input: Input, isBounded: Bool) {
+        self.input = input
+        self.isBounded = isBounded
+    }
+}
+
+/// The event times whose rows come out: from `from` up to, not including, `to`.
+public struct RowFilter: Sendable {
+    public var from: EventTime
+    public var to: EventTime
+
+    public init(from: EventTime, to: EventTime) {
+        self.from = from
+        self.to = to
+    }
+
+    /// Keeps the rows inside, in their order.
+    func apply(to rows: RowBuffer) {
+        rows.keep { rows.times[$0] >= from.microseconds && rows.times[$0] < to.microseconds }
+    }
+}
