@@ -172,8 +172,8 @@ struct ExactDoubleTests {
 
     @Test func orderedBitsOrderAsDoublesDo() {
         let ascending: [Double] = [
-            -.infinity, -.greatestFiniteMagnitude, -1.5, -1, -.leastNormalMagnitude, -.leastNonzeroMagnitude, 0, .leastNonzeroMagnitude,
-            .leastNormalMagnitude, 1, 1.5, .greatestFiniteMagnitude, .infinity,
+            -.infinity, -.greatestFiniteMagnitude, -1.5, -1, -.leastNormalMagnitude, -.leastNonzeroMagnitude, 0,
+            .leastNonzeroMagnitude, .leastNormalMagnitude, 1, 1.5, .greatestFiniteMagnitude, .infinity,
         ]
         for (lower, upper) in zip(ascending, ascending.dropFirst()) { #expect(orderedBits(lower) < orderedBits(upper)) }
         for value in ascending { #expect(double(orderedBits: orderedBits(value)) == value) }

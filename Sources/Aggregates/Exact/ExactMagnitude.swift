@@ -26,7 +26,8 @@ struct ExactMagnitude<let capacity: Int> {
     @inline(__always)
     mutating func subtractSquare<let rootCapacity: Int>(of root: ExactMagnitude<rootCapacity>) {
         let offset = 2 * root.base - base
-        precondition(root.isZero || offset + 2 * root.count - 2 < count, "the count, the sum and the squares are not of the same values")
+        precondition(
+            root.isZero || offset + 2 * root.count - 2 < count, "the count, the sum and the squares are not of the same values")
         var isBorrowed = false
         let factors = root.limbs.span
         for i in 0..<root.count where factors[i] != 0 {

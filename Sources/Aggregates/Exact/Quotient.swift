@@ -12,7 +12,8 @@ func quotient(_ dividend: UInt128, by divisor: UInt64) -> LeadingBits {
     let aligned = dividend << UInt128(shift)
     let (bits, remainder) = divide(aligned >> 1, by: divisor << UInt64(divisorShift))
     return LeadingBits(
-        bits: UInt128(bits), exponent: divisorShift - shift + 1, isInexact: remainder | UInt64(truncatingIfNeeded: aligned & 1) != 0)
+        bits: UInt128(bits), exponent: divisorShift - shift + 1,
+        isInexact: remainder | UInt64(truncatingIfNeeded: aligned & 1) != 0)
 }
 
 /// 127 or 128 leading bits of `dividend / divisor`, for a square root. Requires: both are positive.
@@ -70,7 +71,9 @@ func longQuotient(_ magnitude: Span<UInt64>, exponent: Int, by divisor: Divisor)
     if divisor.count > 1 { return stepwiseQuotient(magnitude, exponent: exponent, by: divisor) }
     let top = magnitude.count - 1
     let shift = UInt64(magnitude[top].leadingZeroBitCount)
-    let words = (magnitude[top], top > 0 ? magnitude[top - 1] : 0, top > 1 ? magnitude[top - 2] : 0, top > 2 ? magnitude[top - 3] : 0)
+    let words = (
+        magnitude[top], top > 0 ? magnitude[top - 1] : 0, top > 1 ? magnitude[top - 2] : 0, top > 2 ? magnitude[top - 3] : 0
+    )
     let high = UInt128(words.0 << shift | words.1 >> (64 - shift)) << 64 | UInt128(words.1 << shift | words.2 >> (64 - shift))
     var isInexact = words.3 << shift != 0
     if top > 3 {
