@@ -35,7 +35,8 @@ public enum Exact {
         guard let denominator = denominator(count: count, scale: scale, sample: sample),
             let numerator = numerator(count: count, sum: sum, squares: squares)
         else {
-            guard let variance = longVariance(count: count, sum: sum, squares: squares, scale: scale, sample: sample) else { return 0 }
+            guard let variance = longVariance(count: count, sum: sum, squares: squares, scale: scale, sample: sample)
+            else { return 0 }
             return variance.rounded()
         }
         if numerator <= 1 << 53, denominator <= 1 << 53 {
@@ -50,10 +51,12 @@ public enum Exact {
         guard let denominator = denominator(count: count, scale: scale, sample: sample),
             let numerator = numerator(count: count, sum: sum, squares: squares)
         else {
-            guard let variance = longVariance(count: count, sum: sum, squares: squares, scale: scale, sample: sample) else { return 0 }
+            guard let variance = longVariance(count: count, sum: sum, squares: squares, scale: scale, sample: sample)
+            else { return 0 }
             return variance.squareRootRounded()
         }
-        return numerator == 0 ? 0 : longQuotient(numerator, by: denominator).squareRootRounded()
+        if numerator == 0 { return 0 }
+        return nearRoot(numerator, over: denominator) ?? exactRoot(numerator, over: denominator)
     }
 }
 
@@ -86,6 +89,11 @@ private func numerator(count: Int64, sum: Int128, squares: SquareSum) -> UInt128
     let square = SquareSum.square(of: short)
     // The Cauchy-Schwarz inequality keeps it from being negative.
     return squares.low &* UInt128(UInt64(count)) - square
+}
+
+@inline(never)
+private func exactRoot(_ dividend: UInt128, over divisor: UInt64) -> Double? {
+    longQuotient(dividend, by: divisor).squareRootRounded()
 }
 
 // MARK: - Numbers of any size

@@ -8,12 +8,16 @@ extension ExactDoubleSum {
     }
 
     private func quotient(by count: UInt64) -> Double? {
-        let sum = net()
+        high - low < 4 ? quotient(of: net() as ExactMagnitude<4>, by: count) : quotient(of: net() as ExactMagnitude<34>, by: count)
+    }
+
+    @inline(__always)
+    private func quotient<let capacity: Int>(of sum: ExactMagnitude<capacity>, by count: UInt64) -> Double? {
         if sum.isZero { return 0 }
         var divisor = Divisor()
         divisor.multiply(by: count)
         let magnitude = longQuotient(
-            sum.limbs.span.extracting(sum.low...sum.high), exponent: ExactDoubleSum.exponent + 64 * sum.low, by: divisor
+            sum.limbs.span.extracting(first: sum.count), exponent: ExactDoubleSum.exponent + 64 * sum.base, by: divisor
         ).rounded()
         guard let magnitude, magnitude != 0 else { return magnitude }
         return sum.isNegative ? -magnitude : magnitude
@@ -41,65 +45,57 @@ extension Exact {
     }
 
     /// Of the variance; nil where it is zero.
+    @inline(__always)
     private static func leadingBits(
         count: Int64, sum: borrowing ExactDoubleSum, squares: borrowing ExactDoubleSquareSum, sample: Bool
     ) -> LeadingBits? {
-        let n = UInt64(count)
-        var numerator = squares.multiplied(by: n)
+        if squares.high < squares.low { return nil }
+        if sum.high - sum.low < 4, squares.high + 1 - min(squares.low, 2 * sum.low) < 8 {
+            return leadingBits(UInt64(count), net: sum.net() as ExactMagnitude<4>, squares, sample, ExactMagnitude<8>.self)
+        }
+        return longLeadingBits(UInt64(count), sum, squares, sample)
+    }
+
+    @inline(never)
+    private static func longLeadingBits(
+        _ count: UInt64, _ sum: borrowing ExactDoubleSum, _ squares: borrowing ExactDoubleSquareSum, _ sample: Bool
+    ) -> LeadingBits? {
+        leadingBits(count, net: sum.net() as ExactMagnitude<34>, squares, sample, ExactMagnitude<68>.self)
+    }
+
+    @inline(__always)
+    private static func leadingBits<let narrow: Int, let wide: Int>(
+        _ count: UInt64, net sum: ExactMagnitude<narrow>, _ squares: borrowing ExactDoubleSquareSum, _ sample: Bool,
+        _: ExactMagnitude<wide>.Type
+    ) -> LeadingBits? {
+        var numerator = squares.multiplied(by: count, base: min(squares.low, 2 * sum.base)) as ExactMagnitude<wide>
         if numerator.isZero { return nil }
-        numerator.subtractSquare(of: sum.net())
+        numerator.subtractSquare(of: sum)
         if numerator.isZero { return nil }
         var divisor = Divisor()
-        divisor.multiply(by: n)
-        divisor.multiply(by: sample ? n - 1 : n)
+        divisor.multiply(by: count)
+        divisor.multiply(by: sample ? count - 1 : count)
         return longQuotient(
-            numerator.limbs.span.extracting(numerator.low...numerator.high),
-            exponent: ExactDoubleSquareSum.exponent + 64 * numerator.low, by: divisor)
+            numerator.limbs.span.extracting(first: numerator.count),
+            exponent: ExactDoubleSquareSum.exponent + 64 * numerator.base, by: divisor)
     }
 }
 
 extension ExactDoubleSquareSum {
-    fileprivate func multiplied(by factor: UInt64) -> ExactMagnitude {
-        var result = ExactMagnitude()
-        if high < low { return result }
+    /// Requires: `base <= low` and `capacity > high + 1 - base`.
+    @inline(__always)
+    fileprivate func multiplied<let capacity: Int>(by factor: UInt64, base: Int) -> ExactMagnitude<capacity> {
+        var result = ExactMagnitude<capacity>(base: base)
+        let words = limbs.span
         var carry: UInt64 = 0
         for i in low...high {
-            let product = limbs[i].multipliedFullWidth(by: factor)
+            let product = words[i].multipliedFullWidth(by: factor)
             let (limb, overflow) = product.low.addingReportingOverflow(carry)
-            result.limbs[i] = limb
+            result.limbs[i - base] = limb
             carry = product.high &+ (overflow ? 1 : 0)
         }
-        result.limbs[high + 1] = carry
-        result.trim(low: low, high: high + 1)
+        result.limbs[high + 1 - base] = carry
+        result.trim(high + 2 - base)
         return result
-    }
-}
-
-extension ExactMagnitude {
-    /// Requires: the square is not greater, and limb 2i of this number counts the square of what limb i of `root` does.
-    fileprivate mutating func subtractSquare(of root: ExactMagnitude) {
-        if root.isZero { return }
-        precondition(2 * root.high <= high, "the count, the sum and the squares are not of the same values")
-        var isBorrowed = false
-        for i in root.low...root.high where root.limbs[i] != 0 {
-            var carry: UInt64 = 0
-            for j in root.low...root.high {
-                let product = root.limbs[i].multipliedFullWidth(by: root.limbs[j])
-                let (addend, overflow) = product.low.addingReportingOverflow(carry)
-                let (limb, borrowed) = limbs[i + j].subtractingReportingOverflow(addend)
-                limbs[i + j] = limb
-                carry = product.high &+ (overflow ? 1 : 0) &+ (borrowed ? 1 : 0)
-            }
-            var k = i + root.high + 1
-            while carry != 0, k <= high {
-                let (limb, borrowed) = limbs[k].subtractingReportingOverflow(carry)
-                limbs[k] = limb
-                carry = borrowed ? 1 : 0
-                k += 1
-            }
-            isBorrowed = isBorrowed || carry != 0
-        }
-        precondition(!isBorrowed, "the count, the sum and the squares are not of the same values")
-        trim(low: min(low, 2 * root.low), high: high)
     }
 }

@@ -51,24 +51,26 @@ public struct ExactDoubleSum: ~Copyable {
         high = -1
     }
 
-    /// The sum of positive and negative values, as a sign and a magnitude.
-    func net() -> ExactMagnitude {
-        var result = ExactMagnitude()
-        if high < low { return result }
+    /// The sum of positive and negative values, as a sign and a magnitude. Requires: `capacity > high - low`.
+    @inline(__always)
+    func net<let capacity: Int>() -> ExactMagnitude<capacity> {
+        var result = ExactMagnitude<capacity>(base: low)
+        // A span, because a subscript of the array would copy all of it.
+        let words = limbs.span
         var top = high
-        while top >= low, limbs[top] == limbs[top + ExactDoubleSum.limbCount] { top -= 1 }
+        while top >= low, words[top] == words[top + ExactDoubleSum.limbCount] { top -= 1 }
         if top < low { return result }
-        result.isNegative = limbs[top] < limbs[top + ExactDoubleSum.limbCount]
-        let larger = result.isNegative ? ExactDoubleSum.limbCount : 0
-        let smaller = ExactDoubleSum.limbCount - larger
+        result.isNegative = words[top] < words[top + ExactDoubleSum.limbCount]
+        let larger = low + (result.isNegative ? ExactDoubleSum.limbCount : 0)
+        let smaller = low + (result.isNegative ? 0 : ExactDoubleSum.limbCount)
         var borrow = false
-        for i in low...top {
-            let (first, borrowed) = limbs[larger + i].subtractingReportingOverflow(limbs[smaller + i])
+        for i in 0...top - low {
+            let (first, borrowed) = words[larger + i].subtractingReportingOverflow(words[smaller + i])
             let (second, borrowedAgain) = first.subtractingReportingOverflow(borrow ? 1 : 0)
             result.limbs[i] = second
             borrow = borrowed || borrowedAgain
         }
-        result.trim(low: low, high: top)
+        result.trim(top - low + 1)
         return result
     }
 

@@ -32,10 +32,13 @@ public enum ExactPartial {
 extension ExactDoubleSum {
     /// Appends the sum's stored form.
     public func appendPartial(to words: inout [UInt64]) {
-        let sum = net()
+        let sum = net() as ExactMagnitude<34>
         if sum.isZero { return words.append(0) }
-        words.append(ExactPartial.header(low: sum.low, count: sum.high - sum.low + 1, isNegative: sum.isNegative))
-        for i in sum.low...sum.high { words.append(sum.limbs[i]) }
+        let limbs = sum.limbs.span
+        var first = 0
+        while limbs[first] == 0 { first += 1 }
+        words.append(ExactPartial.header(low: sum.base + first, count: sum.count - first, isNegative: sum.isNegative))
+        for i in first..<sum.count { words.append(limbs[i]) }
     }
 
     /// Adds the sum whose stored form begins at `offset`. The offset past it; nil, and nothing is added, if it is none.
@@ -50,6 +53,7 @@ extension ExactDoubleSum {
 extension ExactDoubleSquareSum {
     /// Appends the sum's stored form.
     public func appendPartial(to words: inout [UInt64]) {
+        let limbs = limbs.span
         var (low, high) = (low, high)
         while high >= low, limbs[high] == 0 { high -= 1 }
         if high < low { return words.append(0) }

@@ -21,22 +21,14 @@ struct LeadingBits {
     /// The double nearest to the number's square root; nil where that would be infinite.
     @inline(__always)
     func squareRootRounded() -> Double? {
-        // An even exponent, and 127 or 128 bits of radicand, give a root of 64 bits.
-        var shift = bits.leadingZeroBitCount
-        shift -= (exponent - shift) & 1
-        let radicand: UInt128
-        var isInexact = isInexact
-        if shift >= 0 {
-            radicand = bits << UInt128(shift)
-        } else {
-            radicand = bits >> 1
-            isInexact = isInexact || bits & 1 != 0
-        }
+        // An even exponent, and 125 or 126 bits of radicand, give a root of 63 bits.
+        let shift = bits.leadingZeroBitCount
+        let aligned = bits << UInt128(shift)
+        let down = 2 + (exponent - shift) & 1
+        let radicand = aligned >> UInt128(down)
         let root = integerSquareRoot(radicand)
-        let square = root.multipliedFullWidth(by: root)
-        isInexact = isInexact || radicand != UInt128(square.high) << 64 | UInt128(square.low)
-        let lead = root.leadingZeroBitCount
-        return nearestDouble(root << UInt64(lead), exponent: (exponent - shift) / 2 - lead, isInexact: isInexact)
+        let rest = radicand &- square(root) | aligned & 7 & ((1 << UInt128(down)) - 1)
+        return nearestDouble(UInt64(root) << 1, exponent: (exponent - shift + down) / 2 - 1, isInexact: isInexact || rest != 0)
     }
 }
 
@@ -47,10 +39,11 @@ func nearestDouble(_ significand: UInt64, exponent: Int, isInexact: Bool) -> Dou
     let biased = exponent + 63 + 1022
     if biased > 0 && biased < 2045 {
         let kept = significand >> 11
-        let rest = significand & 0x7FF
-        let up: UInt64 = rest > 0x400 || (rest == 0x400 && (isInexact || kept & 1 == 1)) ? 1 : 0
+        // Without branches: the rest of the bits, with one for what was cut off, carries into the kept ones or does not.
+        let rest = significand & 0x7FF | (isInexact ? 1 : 0)
+        let up = (rest + 0x3FF + (kept & 1)) >> 11
         // The implicit bit adds the one by which `biased` is short, and so does a carry out of the significand.
-        return Double(bitPattern: UInt64(biased) << 52 &+ kept &+ up)
+        return Double(bitPattern: UInt64(truncatingIfNeeded: biased) << 52 &+ kept &+ up)
     }
     return nearestExtremeDouble(significand, exponent: exponent, isInexact: isInexact)
 }
@@ -70,32 +63,24 @@ private func nearestExtremeDouble(_ significand: UInt64, exponent: Int, isInexac
     return result.isFinite ? result : nil
 }
 
-/// The integer part of the square root. Requires: `radicand >= 2^125`.
+/// The integer part of the square root. Requires: `2^124 <= radicand < 2^126`.
 @inline(__always)
-private func integerSquareRoot(_ radicand: UInt128) -> UInt64 {
-    // The estimate is off by less than 2^12 in 2^62.5 and more; one Newton step brings that below 2^-38, so the integer
-    // below is off by one at most.
-    let high = UInt64(truncatingIfNeeded: radicand >> 64)
-    // Converting a signed number is one instruction; the bit this drops is far below the estimate's precision.
-    let estimate = Double(Int64(truncatingIfNeeded: high >> 1)).squareRoot() * 0x1.6a09e667f3bcdp+32
-    let half = estimate * 0.5
-    var root: UInt64 = half < 0x1p63 ? UInt64(truncatingIfNeeded: Int64(half)) << 1 : .max
+private func integerSquareRoot(_ radicand: UInt128) -> Int64 {
+    // The estimate is off by less than 2^12 in 2^62 and more; one Newton step brings that below 2^-37, and rounding the step
+    // down below -1, so the integer is off by one at most.
+    let high = Int64(truncatingIfNeeded: radicand >> 64)
+    let estimate = min(Double(high).squareRoot() * 0x1p32, 0x1.fffffffffffffp62)
+    var root = Int64(estimate)
     let excess = Int128(truncatingIfNeeded: radicand &- square(root))
     let step = Double(Int64(truncatingIfNeeded: excess >> 16)) * 0x1p15 / estimate
-    let (moved, overflow) = root.addingReportingOverflow(UInt64(truncatingIfNeeded: max(0, Int64(step))))
-    root = overflow ? .max : moved
-    if step < 0 { root &-= UInt64(truncatingIfNeeded: 1 &- Int64(step)) }
+    root &+= Int64(step) &- (step < 0 ? 1 : 0)
     let rest = Int128(truncatingIfNeeded: radicand &- square(root))
-    if rest < 0 {
-        root &-= 1
-    } else if rest > Int128(root) * 2 {
-        root &+= 1
-    }
-    return root
+    // A root one too great may have wrapped to -2^63; subtracting one brings it back.
+    return root &+ (rest > Int128(root.magnitude) &* 2 ? 1 : 0) &- (rest < 0 ? 1 : 0)
 }
 
 @inline(__always)
-private func square(_ value: UInt64) -> UInt128 {
-    let square = value.multipliedFullWidth(by: value)
+private func square(_ value: Int64) -> UInt128 {
+    let square = value.magnitude.multipliedFullWidth(by: value.magnitude)
     return UInt128(square.high) << 64 | UInt128(square.low)
 }

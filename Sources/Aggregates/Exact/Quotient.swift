@@ -12,21 +12,30 @@ func quotient(_ dividend: UInt128, by divisor: UInt64) -> LeadingBits {
     let aligned = dividend << UInt128(shift)
     let (bits, remainder) = divide(aligned >> 1, by: divisor << UInt64(divisorShift))
     return LeadingBits(
-        bits: UInt128(bits), exponent: divisorShift - shift + 1, isInexact: remainder | UInt64(truncatingIfNeeded: aligned & 1) != 0)
+        bits: UInt128(bits), exponent: divisorShift - shift + 1,
+        isInexact: remainder | UInt64(truncatingIfNeeded: aligned & 1) != 0)
 }
 
 /// 127 or 128 leading bits of `dividend / divisor`, for a square root. Requires: both are positive.
 @inline(__always)
 func longQuotient(_ dividend: UInt128, by divisor: UInt64) -> LeadingBits {
     let shift = dividend.leadingZeroBitCount
-    let divisorShift = divisor.leadingZeroBitCount
-    let aligned = dividend << UInt128(shift)
-    let alignedDivisor = divisor << UInt64(divisorShift)
-    let (high, rest) = divide(aligned >> 1, by: alignedDivisor)
-    let low = UInt64(truncatingIfNeeded: aligned) << 63
-    let (next, remainder) = divide(UInt128(rest) << 64 | UInt128(low), by: alignedDivisor)
+    return longQuotient(dividend << UInt128(shift), 0, exponent: -64 - shift, by: divisor, isInexact: false)
+}
+
+/// 127 or 128 leading bits of `(high * 2^64 + low) * 2^exponent / divisor`. Requires: the top bit of `high` is set.
+@inline(__always)
+private func longQuotient(
+    _ high: UInt128, _ low: UInt64, exponent: Int, by divisor: UInt64, isInexact: Bool
+) -> LeadingBits {
+    let shift = divisor.leadingZeroBitCount
+    let aligned = divisor << UInt64(shift)
+    let (first, rest) = divide(high >> 1, by: aligned)
+    let below = UInt64(truncatingIfNeeded: high) << 63 | low >> 1
+    let (second, remainder) = divide(UInt128(rest) << 64 | UInt128(below), by: aligned)
     return LeadingBits(
-        bits: UInt128(high) << 64 | UInt128(next), exponent: divisorShift - shift - 63, isInexact: remainder != 0)
+        bits: UInt128(first) << 64 | UInt128(second), exponent: exponent + 1 + shift,
+        isInexact: isInexact || (remainder | low & 1) != 0)
 }
 
 /// Requires: the quotient is less than 2^64.
@@ -57,7 +66,27 @@ struct Divisor {
 
 /// At least 128 leading bits of `magnitude * 2^exponent / divisor`, or all where there are fewer and no remainder.
 /// `magnitude` is little-endian. Requires: its last limb is not zero.
+@inline(__always)
 func longQuotient(_ magnitude: Span<UInt64>, exponent: Int, by divisor: Divisor) -> LeadingBits {
+    if divisor.count > 1 { return stepwiseQuotient(magnitude, exponent: exponent, by: divisor) }
+    let top = magnitude.count - 1
+    let shift = UInt64(magnitude[top].leadingZeroBitCount)
+    let words = (
+        magnitude[top], top > 0 ? magnitude[top - 1] : 0, top > 1 ? magnitude[top - 2] : 0, top > 2 ? magnitude[top - 3] : 0
+    )
+    let high = UInt128(words.0 << shift | words.1 >> (64 - shift)) << 64 | UInt128(words.1 << shift | words.2 >> (64 - shift))
+    var isInexact = words.3 << shift != 0
+    if top > 3 {
+        for i in 0..<top - 3 where magnitude[i] != 0 { isInexact = true }
+    }
+    return longQuotient(
+        high, words.2 << shift | words.3 >> (64 - shift), exponent: exponent + 64 * (top - 2) - Int(shift), by: divisor.words[0],
+        isInexact: isInexact)
+}
+
+/// `longQuotient`, one word of the divisor after the other.
+@inline(never)
+private func stepwiseQuotient(_ magnitude: Span<UInt64>, exponent: Int, by divisor: Divisor) -> LeadingBits {
     // Each word of the divisor takes 64 bits at most; two limbs of quotient must remain.
     let count = divisor.count + 2
     var limbs: InlineArray<6, UInt64> = [0, 0, 0, 0, 0, 0]
