@@ -70,6 +70,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+
+        tests("RecordsTests", "Records"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
