@@ -77,6 +77,7 @@ let package = Package(
         tests("PipelinesTests", "Pipelines", "Aggregates", "Records"),
         tests("EngineTests", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
         tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
+        tests("RecordsTests", "Records"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -26,24 +26,28 @@ struct Number {
     const uint8_t *digits_end;
 };
 
-// Eight digits at once, or false. Needs eight readable bytes.
-inline bool eight_digits(const uint8_t *p, uint64_t &value) {
-    uint64_t v;
-    std::memcpy(&v, p, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    v = __builtin_bswap64(v);
-#endif
-    if (((v & 0xF0F0F0F0F0F0F0F0) | (((v + 0x0606060606060606) & 0xF0F0F0F0F0F0F0F0) >> 4)) != 0x3333333333333333) return false;
-    v = (v & 0x0F0F0F0F0F0F0F0F) * 2561 >> 8;
-    v = (v & 0x00FF00FF00FF00FF) * 6553601 >> 16;
-    value = (v & 0x0000FFFF0000FFFF) * 42949672960001 >> 32;
-    return true;
-}
-
+// Adds a run of digits to a mantissa, which wraps beyond 19 of them, eight at once: short numbers cost no loop whose length
+// the processor would have to guess. Needs eight readable bytes behind the run.
 inline const uint8_t *accumulate_digits(const uint8_t *p, uint64_t &mantissa) {
-    for (uint64_t eight; eight_digits(p, eight); p += 8) mantissa = mantissa * 100000000 + eight;
-    for (; is_digit(*p); ++p) mantissa = mantissa * 10 + (*p - '0');
-    return p;
+    for (;;) {
+        uint64_t v;
+        std::memcpy(&v, p, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        v = __builtin_bswap64(v);
+#endif
+        v ^= 0x3030303030303030;
+        // The top bit of the first byte that is no digit; what it carries into bytes behind it does not matter.
+        uint64_t others = ((v + 0x7676767676767676) | v) & 0x8080808080808080;
+        unsigned count = others ? unsigned(__builtin_ctzll(others)) / 8 : 8;
+        if (count == 0) return p;
+        v <<= 64 - 8 * count;
+        v = v * 2561 >> 8;
+        v = (v & 0x00FF00FF00FF00FF) * 6553601 >> 16;
+        v = (v & 0x0000FFFF0000FFFF) * 42949672960001 >> 32;
+        mantissa = mantissa * powers_of_ten[count] + v;
+        p += count;
+        if (count < 8) return p;
+    }
 }
 
 inline bool at_most_19_significant(const Number &n) {
@@ -54,7 +58,7 @@ inline bool at_most_19_significant(const Number &n) {
 
 // Reads a number and returns where it ends, or null if none starts here. The text ends in a byte that no number has,
 // with eight readable bytes from there.
-inline const uint8_t *scan_number(const uint8_t *p, Number &n) {
+__attribute__((always_inline)) inline const uint8_t *scan_number(const uint8_t *p, Number &n) {
     n.negative = *p == '-';
     p += n.negative;
     n.digits = p;
@@ -124,7 +128,7 @@ inline Scaled scale_long(const Number &n, int64_t shift) {
     return out;
 }
 
-inline Scaled scale(const Number &n, int64_t shift) {
+__attribute__((always_inline)) inline Scaled scale(const Number &n, int64_t shift) {
     if (!n.short_enough) return scale_long(n, shift);
     Scaled out;
     int64_t k = n.exponent + shift;

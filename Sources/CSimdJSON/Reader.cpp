@@ -326,8 +326,8 @@ struct Walk {
     }
 };
 
-JSONOutcome malformed(JSONReader &reader, error_code error, size_t position) {
-    reader.failure = {0, 0, position, position, simdjson::error_message(error)};
+JSONOutcome malformed(JSONReader &reader, error_code error, size_t position, bool placed = true) {
+    reader.failure = {0, 0, position, position, simdjson::error_message(error), placed};
     return JSONOutcomeMalformed;
 }
 
@@ -341,7 +341,7 @@ JSONOutcome settle(JSONReader &reader, size_t row) {
             bool nothing = outcome == JSONOutcomeAbsent || outcome == JSONOutcomeNull;
             if (!nothing || !field.optional) {
                 const Finding &found = reader.findings[f];
-                reader.failure = {uint32_t(f), found.components, found.start, found.end, nullptr};
+                reader.failure = {uint32_t(f), found.components, found.start, found.end, nullptr, true};
                 return outcome;
             }
             if (field.column.words) field.column.words[row] = 0;
@@ -356,7 +356,7 @@ JSONOutcome decode(
 ) {
     const uint8_t *record = reader.prepare(original, length, readable_after);
     error_code error = reader.structure->stage1(record, length, simdjson::stage1_mode::regular);
-    if (error) return malformed(reader, error, SIZE_MAX);
+    if (error) return malformed(reader, error, 0, false);
 
     const uint32_t *at = reader.structure->structural_indexes.get();
     uint32_t count = reader.structure->n_structural_indexes;

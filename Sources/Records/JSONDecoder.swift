@@ -77,7 +77,7 @@ public struct JSONDecoder: ~Copyable {
         let failure = unsafe json_reader_failure(reader)
         if outcome == .malformed {
             let reason = unsafe String(cString: failure.reason)
-            return Rejection(.malformed, unsafe failure.start == .max ? reason : "at byte \(failure.start): \(reason)")
+            return Rejection(.malformed, unsafe failure.placed ? "at byte \(failure.start): \(reason)" : reason)
         }
         let field = unsafe fields[Int(failure.field)]
         let found = unsafe excerpt(record[min(Int(failure.start), record.count)..<min(Int(failure.end), record.count)])

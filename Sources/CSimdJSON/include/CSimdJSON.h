@@ -53,8 +53,9 @@ typedef enum JSON_ENUM JSONOutcome : uint8_t {
 typedef struct {
     uint32_t field;       // not for malformed
     uint32_t components;  // NotAnObject: how much of the field's path leads to the value
-    size_t start, end;    // the value found and white space behind it; malformed: where, or both SIZE_MAX
+    size_t start, end;    // the value found and white space behind it; malformed: where
     const char *reason;   // malformed: static text
+    bool placed;          // malformed: whether the place is known
 } JSONFailure;
 
 typedef struct JSONReader JSONReader;
