@@ -13,7 +13,8 @@ struct ExpressionChecker {
 
     /// A condition: bool.
     func condition(_ syntax: ExpressionSyntax) throws(ExpressionError) -> Expression {
-        try bool(syntax)
+        if case .null = syntax.form { throw ExpressionError(at: syntax.at, what: "null is never true", expected: "a condition") }
+        return try bool(syntax)
     }
 
     /// An aggregate's argument: of any type, but of one.
@@ -142,8 +143,7 @@ struct ExpressionChecker {
     }
 
     private func choice(
-        _ subject: ExpressionSyntax?, _ branches: [(condition: ExpressionSyntax, result: ExpressionSyntax)],
-        _ otherwise: ExpressionSyntax?
+        _ subject: ExpressionSyntax?, _ branches: [ExpressionSyntax.Branch], _ otherwise: ExpressionSyntax?
     ) throws(ExpressionError) -> Checked {
         var conditions: [Expression] = []
         var results: [(Checked, Int)] = []

@@ -20,12 +20,12 @@ struct ExpressionLexer {
         try advance()
     }
 
-    /// The token as a message names it.
-    var found: String {
+    /// What is wrong if the token may not stand here.
+    var unexpected: String {
         switch token {
-        case .number(let text), .word(let text), .symbol(let text): "'\(text)'"
-        case .text: "a text"
-        case .end: "the end of the expression"
+        case .number(let text), .word(let text), .symbol(let text): "unexpected '\(text)'"
+        case .text: "unexpected text"
+        case .end: "the expression ends too early"
         }
     }
 

@@ -19,7 +19,7 @@ struct ExpressionParser {
         var parser = ExpressionParser(lexer: try ExpressionLexer(text))
         let syntax = try parser.expression(.or)
         guard parser.lexer.token == .end else {
-            throw ExpressionError(at: parser.lexer.at, what: "unexpected \(parser.lexer.found)", expected: "an operator or the end")
+            throw ExpressionError(at: parser.lexer.at, what: parser.lexer.unexpected, expected: "an operator or the end")
         }
         return syntax
     }
@@ -29,13 +29,13 @@ struct ExpressionParser {
         var parser = ExpressionParser(lexer: try ExpressionLexer(text))
         let at = parser.lexer.at
         guard case .word(let name) = parser.lexer.token else {
-            throw ExpressionError(at: at, what: "unexpected \(parser.lexer.found)", expected: "an aggregate, as in count() or avg(amount)")
+            throw ExpressionError(at: at, what: parser.lexer.unexpected, expected: "an aggregate, as in count() or avg(amount)")
         }
         try parser.lexer.advance()
         try parser.take("(")
         let arguments = try parser.arguments()
         guard parser.lexer.token == .end else {
-            throw ExpressionError(at: parser.lexer.at, what: "unexpected \(parser.lexer.found)", expected: "nothing after the aggregate")
+            throw ExpressionError(at: parser.lexer.at, what: parser.lexer.unexpected, expected: "nothing after the aggregate")
         }
         if arguments.count > 1 {
             throw ExpressionError(at: arguments[1].at, what: "\(name) takes one argument", expected: "')'")
@@ -95,7 +95,7 @@ struct ExpressionParser {
             return try node(at, .and(left, right), [left, right])
         case .null:
             let negated = try takeIf("not")
-            guard lexer.isKeyword("null") else { throw unexpected("null") }
+            guard lexer.isKeyword("null") else { throw unexpected("'null' or 'not null'") }
             try lexer.advance()
             let test = try node(at, .isNull(left), [left])
             return negated ? try node(at, .not(test), [test]) : test
@@ -197,11 +197,11 @@ struct ExpressionParser {
 
     private mutating func choice(_ at: Int) throws(ExpressionError) -> ExpressionSyntax {
         let subject = lexer.isKeyword("when") ? nil : try expression(.or)
-        var branches: [(condition: ExpressionSyntax, result: ExpressionSyntax)] = []
+        var branches: [ExpressionSyntax.Branch] = []
         while try takeIf("when") {
             let condition = try expression(.or)
             guard try takeIf("then") else { throw unexpected("'then'") }
-            branches.append((condition, try expression(.or)))
+            branches.append(ExpressionSyntax.Branch(condition: condition, result: try expression(.or)))
         }
         if branches.isEmpty { throw unexpected("'when'") }
         let otherwise = try takeIf("else") ? try expression(.or) : nil
@@ -245,7 +245,7 @@ struct ExpressionParser {
     }
 
     private func unexpected(_ expected: String) -> ExpressionError {
-        ExpressionError(at: lexer.at, what: "unexpected \(lexer.found)", expected: expected)
+        ExpressionError(at: lexer.at, what: lexer.unexpected, expected: expected)
     }
 
     private func tooDeep(_ at: Int) -> ExpressionError {

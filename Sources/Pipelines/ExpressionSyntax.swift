@@ -16,10 +16,15 @@ struct ExpressionSyntax {
         case isNull(ExpressionSyntax)
         case among(ExpressionSyntax, [ExpressionSyntax])
         case between(ExpressionSyntax, ExpressionSyntax, ExpressionSyntax)
-        case choice(subject: ExpressionSyntax?, [(condition: ExpressionSyntax, result: ExpressionSyntax)], otherwise: ExpressionSyntax?)
+        case choice(subject: ExpressionSyntax?, [Branch], otherwise: ExpressionSyntax?)
         case call(String, [ExpressionSyntax])
     }
     var form: Form
+
+    struct Branch {
+        var condition: ExpressionSyntax
+        var result: ExpressionSyntax
+    }
 }
 
 /// What is wrong in an expression; `at` counts the Unicode scalars before the place.

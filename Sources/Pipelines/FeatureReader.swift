@@ -46,7 +46,7 @@ struct FeatureReader {
         for window in windows {
             let valueName = "\(name.text)_\(window.text)"
             guard takenNames.insert(valueName).inserted else {
-                reader.report(window.position, "the value '\(valueName)' stands twice in the view", expected: "another name")
+                reader.report(window.position, "the view has a column '\(valueName)' already", expected: "a feature with another name")
                 continue
             }
             guard values.count < Limits.valuesMax else {

@@ -59,12 +59,12 @@ extension PipelineReader {
     private func readFields(_ node: YAMLNode, _ owner: String, _ source: inout CheckedSource) {
         guard let entries = names(node, of: "'fields' of \(owner)", max: Limits.entriesMax) else { return }
         source.hasAllFields = true
-        for (key, value) in entries {
-            guard checkName(key, of: "a field", dots: true), let field = field(key.text, value) else {
+        for entry in entries {
+            guard checkName(entry.key, of: "a field", dots: true), let field = field(entry.key.text, entry.value) else {
                 source.hasAllFields = false
                 continue
             }
-            source.positions[key.text] = source.fields.count
+            source.positions[entry.key.text] = source.fields.count
             source.fields.append(field)
         }
     }

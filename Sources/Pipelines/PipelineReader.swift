@@ -5,7 +5,7 @@ final class PipelineReader {
     let file: String
     let text: YAMLText
     private(set) var errors: [PipelineError] = []
-    /// What is left of `Limits.nodesMax`.
+    /// What is left of `Limits.nodesMax`; below 0 nothing more is read.
     private var nodesLeft = Limits.nodesMax
 
     init(file: String, text: YAMLText, errors: [PipelineError]) {
@@ -27,24 +27,23 @@ final class PipelineReader {
     }
 
     func report(_ error: ExpressionError, in scalar: YAMLScalar) {
-        report(text.position(ofScalar: error.at, in: scalar), error.what, expected: error.expected, suggestion: error.suggestion)
+        // `{aggregate: max(round(amount, 1))}` is a common trap.
+        let isOpen = scalar.text.utf8.count { $0 == UInt8(ascii: "(") } > scalar.text.utf8.count { $0 == UInt8(ascii: ")") }
+        let isCut = isOpen && error.at >= scalar.text.unicodeScalars.count && text.isFollowedByComma(scalar)
+        let what = isCut ? error.what + " (a comma ends a value within braces unless it is quoted)" : error.what
+        report(text.position(ofScalar: error.at, in: scalar), what, expected: error.expected, suggestion: error.suggestion)
     }
 
     func reportMissing(_ key: String, of owner: String, at position: Position) {
         report(position, "\(owner) has no '\(key)'", expected: "'\(key)'")
     }
 
-    /// Counts a node that is read; false, once an error is reported, when aliases have made the file too large.
+    /// Counts nodes that are read; false, with an error reported, when there have been too many of either.
     private func spend(_ amount: Int, at position: Position) -> Bool {
-        guard nodesLeft >= amount, errors.count < Limits.errorsMax else {
-            if nodesLeft > 0, errors.count < Limits.errorsMax {
-                report(position, "the aliases make the file too large", expected: "at most \(Limits.nodesMax) values")
-            }
-            nodesLeft = 0
-            return false
-        }
+        guard errors.count < Limits.errorsMax, nodesLeft >= 0 else { return false }
         nodesLeft -= amount
-        return true
+        if nodesLeft < 0 { report(position, "the aliases make the file too large", expected: "at most \(Limits.nodesMax) values") }
+        return nodesLeft >= 0
     }
 
     /// A mapping with a fixed set of keys; nil, and reported, if it is none. Unknown keys are reported, missing ones are the caller's.
@@ -55,9 +54,10 @@ final class PipelineReader {
         }
         guard spend(pairs.count, at: node.position) else { return nil }
         var known: [String: YAMLNode] = [:]
-        for (key, value) in pairs {
+        for pair in pairs {
+            let key = pair.key
             if keys.contains(key.text) {
-                known[key.text] = value
+                known[key.text] = pair.value
             } else {
                 report(
                     key.position, "unknown key '\(key.text)' of \(owner)", expected: "one of \(keys.joined(separator: ", "))",
@@ -68,7 +68,7 @@ final class PipelineReader {
     }
 
     /// A mapping from names of the file's own; nil, and reported, if it is none or empty.
-    func names(_ node: YAMLNode, of owner: String, max: Int) -> [(key: YAMLScalar, value: YAMLNode)]? {
+    func names(_ node: YAMLNode, of owner: String, max: Int) -> [YAMLEntry]? {
         guard case .mapping(let pairs) = node.content else {
             if spend(1, at: node.position) { report(node.position, "\(owner) is \(node.kind)", expected: "a mapping from names") }
             return nil

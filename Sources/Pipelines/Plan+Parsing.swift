@@ -27,14 +27,14 @@ extension PipelineReader {
         let version = keys["version"].flatMap { self.version($0) }
         var sources: [CheckedSource] = []
         if let node = keys["sources"], let entries = names(node, of: "'sources'", max: Limits.entriesMax) {
-            for (key, value) in entries where checkName(key, of: "a source") {
-                sources.append(source(value, key))
+            for entry in entries where checkName(entry.key, of: "a source") {
+                sources.append(source(entry.value, entry.key))
             }
         }
         var views: [ViewPlan] = []
         if let node = keys["views"], let entries = names(node, of: "'views'", max: Limits.entriesMax) {
-            for (key, value) in entries where checkViewName(key) {
-                if let view = view(value, key, &sources) { views.append(view) }
+            for entry in entries where checkViewName(entry.key) {
+                if let view = view(entry.value, entry.key, &sources) { views.append(view) }
             }
         }
         guard errors.isEmpty, let name, let version else { return nil }

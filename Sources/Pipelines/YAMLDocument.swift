@@ -116,8 +116,8 @@ struct YAMLDocument {
         return YAMLScalar(text: restored(scalar.string), style: style, position: position)
     }
 
-    private mutating func pairs(_ mapping: Node.Mapping) -> [(key: YAMLScalar, value: YAMLNode)] {
-        var pairs: [(key: YAMLScalar, value: YAMLNode)] = []
+    private mutating func pairs(_ mapping: Node.Mapping) -> [YAMLEntry] {
+        var pairs: [YAMLEntry] = []
         var names: Set<String> = []
         for (key, value) in mapping {
             guard case .scalar(let keyScalar)? = convert(key)?.content else {
@@ -126,7 +126,7 @@ struct YAMLDocument {
             }
             guard let value = convert(value) else { continue }
             if names.insert(keyScalar.text).inserted {
-                pairs.append((keyScalar, value))
+                pairs.append(YAMLEntry(key: keyScalar, value: value))
             } else {
                 report(keyScalar.position, "the key '\(keyScalar.text)' stands twice in this mapping", expected: "each key once")
             }
@@ -154,7 +154,10 @@ struct YAMLDocument {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
             let setting = context.map { " \($0.text)" } ?? ""
-            report(Position(mark), "not YAML: \(problem)\(setting)")
+            // At the end of the file something is missing: where it began says more.
+            let isAtEnd = text.index(of: Position(mark)) == nil
+            let place = isAtEnd ? context.map { Position($0.mark) } ?? text.position(of: text.scalars.count) : Position(mark)
+            report(place, "not YAML: \(problem)\(setting)")
         default:
             report(Position(line: 1, column: 1), "not YAML: \(error)")
         }

@@ -10,7 +10,7 @@ struct Position: Hashable, Comparable {
 struct YAMLNode {
     enum Content {
         case scalar(YAMLScalar)
-        case mapping([(key: YAMLScalar, value: YAMLNode)])
+        case mapping([YAMLEntry])
         case sequence([YAMLNode])
     }
     var position: Position
@@ -24,6 +24,11 @@ struct YAMLNode {
         case .sequence: "a list"
         }
     }
+}
+
+struct YAMLEntry {
+    var key: YAMLScalar
+    var value: YAMLNode
 }
 
 struct YAMLScalar {

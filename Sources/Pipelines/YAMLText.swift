@@ -65,6 +65,13 @@ struct YAMLText {
         return found.line == value.position.line ? found : value.position
     }
 
+    /// Whether an unquoted value ends at a comma.
+    func isFollowedByComma(_ value: YAMLScalar) -> Bool {
+        guard value.style == .plain, let start = index(of: value.position) else { return false }
+        let end = start + value.text.unicodeScalars.count
+        return end < scalars.count && scalars[end] == ","
+    }
+
     private func escapeLength(at index: Int) -> Int {
         guard index + 1 < scalars.count else { return 1 }
         switch scalars[index + 1] {
