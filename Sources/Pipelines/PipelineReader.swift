@@ -5,7 +5,7 @@ final class PipelineReader {
     let file: String
     let text: YAMLText
     private(set) var errors: [PipelineError] = []
-    /// What is left of `Limits.nodesMax`.
+    /// What is left of `Limits.nodesMax`; below 0 nothing more is read.
     private var nodesLeft = Limits.nodesMax
 
     init(file: String, text: YAMLText, errors: [PipelineError]) {
@@ -28,7 +28,8 @@ final class PipelineReader {
 
     func report(_ error: ExpressionError, in scalar: YAMLScalar) {
         // `{aggregate: max(round(amount, 1))}` is a common trap.
-        let isCut = error.at >= scalar.text.unicodeScalars.count && text.isFollowedByComma(scalar)
+        let isOpen = scalar.text.utf8.count { $0 == UInt8(ascii: "(") } > scalar.text.utf8.count { $0 == UInt8(ascii: ")") }
+        let isCut = isOpen && error.at >= scalar.text.unicodeScalars.count && text.isFollowedByComma(scalar)
         let what = isCut ? error.what + " (a comma ends a value within braces unless it is quoted)" : error.what
         report(text.position(ofScalar: error.at, in: scalar), what, expected: error.expected, suggestion: error.suggestion)
     }
@@ -37,17 +38,12 @@ final class PipelineReader {
         report(position, "\(owner) has no '\(key)'", expected: "'\(key)'")
     }
 
-    /// Counts a node that is read; false, once an error is reported, when aliases have made the file too large.
+    /// Counts nodes that are read; false, with an error reported, when there have been too many of either.
     private func spend(_ amount: Int, at position: Position) -> Bool {
-        guard nodesLeft >= amount, errors.count < Limits.errorsMax else {
-            if nodesLeft > 0, errors.count < Limits.errorsMax {
-                report(position, "the aliases make the file too large", expected: "at most \(Limits.nodesMax) values")
-            }
-            nodesLeft = 0
-            return false
-        }
+        guard errors.count < Limits.errorsMax, nodesLeft >= 0 else { return false }
         nodesLeft -= amount
-        return true
+        if nodesLeft < 0 { report(position, "the aliases make the file too large", expected: "at most \(Limits.nodesMax) values") }
+        return nodesLeft >= 0
     }
 
     /// A mapping with a fixed set of keys; nil, and reported, if it is none. Unknown keys are reported, missing ones are the caller's.

@@ -154,7 +154,10 @@ struct YAMLDocument {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
             let setting = context.map { " \($0.text)" } ?? ""
-            report(Position(mark), "not YAML: \(problem)\(setting)")
+            // At the end of the file something is missing: where it began says more.
+            let isAtEnd = text.index(of: Position(mark)) == nil
+            let place = isAtEnd ? context.map { Position($0.mark) } ?? text.position(of: text.scalars.count) : Position(mark)
+            report(place, "not YAML: \(problem)\(setting)")
         default:
             report(Position(line: 1, column: 1), "not YAML: \(error)")
         }

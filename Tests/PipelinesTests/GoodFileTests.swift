@@ -1,0 +1,77 @@
+import Pipelines
+import Records
+import Testing
+
+/// What a file may say and what it then means.
+struct GoodFileTests {
+    private func plan(_ piece: String, _ replacement: String) throws -> Plan {
+        try Plan(parsing: BadFileTests.replacing(piece, replacement), file: "f")
+    }
+
+    @Test func inputsAreSharedByStructure() throws {
+        let features = """
+            windows: [1h]}
+                  - {name: a, aggregate: 'max(amount+1)', windows: [2h]}
+                  - {name: b, aggregate: MIN( amount + 1 ), windows: [2h], where: ok}
+                  - {name: c, aggregate: sum(amount + 1), windows: [2h], where: (ok)}
+                  - {name: d, aggregate: count(), windows: [2h], where: ok}
+            """
+        let view = try plan("windows: [1h, 7d]}", features).views[0]
+        #expect(view.values.map(\.input) == [nil, 0, 1, 1, 2, 3])
+        #expect(view.inputs[2].argument == nil && view.inputs[2].type == nil && view.inputs[2].condition != nil)
+        #expect(view.values.last?.window == nil)
+        #expect(view.values.last?.name == "total_lifetime")
+        #expect(view.retention == nil)
+    }
+
+    @Test func durationsAndBounds() throws {
+        let source = "format: json\n    topic: a.b-c\n    out_of_orderness: 500ms\n    idle_timeout: 5m\n    max_ahead: 7d"
+        let read = try plan("format: json", source).sources[0]
+        #expect(read.topic == "a.b-c")
+        #expect(read.outOfOrderness == .milliseconds(500))
+        #expect(read.idleTimeout == .seconds(300))
+        #expect(read.maxAhead == .seconds(7 * 86_400))
+        for bounds in WindowBounds.allCases {
+            #expect(try plan("where: amount > 0", "bounds: \"\(bounds.rawValue)\"").views[0].bounds == bounds)
+        }
+    }
+
+    @Test func anchorsAndAliases() throws {
+        let text = "windows: &w [1h, 7d]}\n      - {name: m, aggregate: &a avg(amount), windows: *w}\n"
+        let view = try plan("windows: [1h, 7d]}\n", text + "      - {name: o, aggregate: *a, windows: *w}\n").views[0]
+        #expect(view.values.map(\.name).prefix(6) == ["n_1h", "n_7d", "m_1h", "m_7d", "o_1h", "o_7d"])
+        #expect(view.values[2].input == view.values[4].input)
+    }
+
+    @Test func starsInTextsAreNoAliases() throws {
+        let plan = try plan("where: amount > 0", "where: amount * 2 > 1 and card <> '*'")
+        let names = plan.sources[0].fields.map(\.name)
+        #expect(plan.views[0].condition?.text(names: names) == "((amount * 2) > 1) and (card <> '*')")
+    }
+
+    @Test func timestampsHaveUnits() throws {
+        let fields = try plan("ok: bool", "ok: bool\n      a: timestamp\n      b: timestamp(s)?\n      c: timestamp(us)").sources[0].fields
+        #expect(fields.suffix(5).prefix(3).map(\.unit) == [.rfc3339, .seconds, .microseconds])
+    }
+
+    @Test func aSourceThatNoViewReads() throws {
+        let plan = try plan("views:", "  other:\n    format: json\n    event_time: {field: t, unit: s}\n    fields: {t: timestamp}\nviews:")
+        #expect(plan.sources.count == 2)
+        #expect(plan.report.contains("source other: no view reads it"))
+        #expect(!plan.stateFingerprint.contains("other"))
+    }
+
+    @Test(arguments: [
+        ("version: 1", "version: 2", true), ("windows: [1h, 7d]", "windows: [2h]", true), ("name: n,", "name: m,", true),
+        ("format: json", "format: json\n    idle_timeout: 1m", true), ("where: amount > 0", "where: (amount>0)", true),
+        ("where: amount > 0", "where: amount > 1", false), ("where: amount > 0", "bounds: \"[]\"", false),
+        ("sum(amount)", "sum(big)", false), ("[lifetime]", "[9d]", false), ("unit: ms", "unit: us", false),
+        ("entity: [card]", "entity: [n_30d]", false), ("pipeline: p", "pipeline: q", false),
+    ])
+    func fingerprint(_ piece: String, _ replacement: String, _ fits: Bool) throws {
+        let good = BadFileTests.good
+        let changed = BadFileTests.replacing(piece, replacement)
+        let a = try Plan(parsing: good, file: "f").stateFingerprint
+        #expect((try Plan(parsing: changed, file: "f").stateFingerprint == a) == fits)
+    }
+}
