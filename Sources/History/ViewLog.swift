@@ -157,6 +157,15 @@ public final class ViewLog {
         committing = []
     }
 
+    /// Removes the files of parts that were written and never published.
+    public func discardParts() throws(HistoryError) {
+        for part in (conversions + committing).flatMap(\.parts) {
+            try Folder.remove("\(folder)/\(Part.hiddenName(of: part.name))")
+        }
+        conversions = []
+        committing = []
+    }
+
     /// Brings a view's folder to what the last commit fixed, whatever happened since: publishes its parts, removes what no
     /// commit names, and gathers the rows of its segments. Requires: nothing was appended yet.
     public func recover(_ states: [LogState.ViewState]) throws(HistoryError) {

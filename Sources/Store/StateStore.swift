@@ -165,9 +165,19 @@ public final class StateStore: Sendable {
         checkpoint.encode(into: &value)
         unsafe key.withBytes { key in unsafe value.withBytes { unsafe batch.put(key, $0) } }
         try reporting { () throws(RocksDBError) in try database.write(batch, sync: sync) }
+        restoreHorizons(checkpoint)
+    }
+
+    /// Lets compaction go on dropping what the last commit allowed it to. After opening.
+    public func restoreHorizons(_ checkpoint: Checkpoint) {
         for (shard, state) in checkpoint.shards where state.expiredThrough > .distantPast {
             database.setExpiryHorizon(shard: shard.number, newestTimeMax: state.expiredThrough.microseconds)
         }
+    }
+
+    /// Removes a folder and all state in it. Requires: it is closed.
+    public static func destroy(path: String) throws(StoreError) {
+        do throws(RocksDBError) { try Database.destroy(path: path) } catch { throw StoreError(error) }
     }
 
     /// Rewrites all files, so that the rows that may go do. Long; not for the loop's threads.

@@ -92,7 +92,7 @@ struct WorkThread: @unchecked Sendable {
         init(_ body: @escaping () -> Void) { self.body = body }
     }
 
-    init(name: String, _ body: @escaping @Sendable () -> Void) {
+    init(_ body: @escaping @Sendable () -> Void) {
         let start = unsafe Unmanaged.passRetained(Start(body)).toOpaque()
         var handle = pthread_t()
         let result = unsafe pthread_create(&handle, nil, { argument in
@@ -100,9 +100,8 @@ struct WorkThread: @unchecked Sendable {
             return nil
         }, start)
         precondition(result == 0, "the system gives no more threads")
-        unsafe _ = pthread_setname_np(handle, String(name.prefix(15)))
-        unsafe self.handle = handle
+        self.handle = handle
     }
 
-    func join() { unsafe _ = pthread_join(handle, nil) }
+    func join() { _ = pthread_join(handle, nil) }
 }

@@ -81,7 +81,7 @@ final class Committer: @unchecked Sendable {
     private var current: Commit?
 
     func start(_ context: ShardContext, threads: [ShardThread], didCommit: @escaping @Sendable (Commit) -> Void) {
-        thread = WorkThread(name: "commits") { [self] in
+        thread = WorkThread { [self] in
             do {
                 while let commit = inbox.receive() {
                     monitor.locked { current = commit }

@@ -1,6 +1,6 @@
 internal import Glibc
 internal import Kafka
-public import Records
+internal import Records
 
 /// Where records go that never enter state, each as one JSON object with its original bytes.
 final class DeadLetters {
@@ -52,11 +52,9 @@ final class DeadLetters {
         unsafe JSONText.append(base64: value, to: &line)
         line += "}".utf8
         if case .topic(let producer, let topic) = target {
-            do throws(KafkaError) {
-                try unsafe line.span.bytes.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) throws(KafkaError) in
-                    unsafe try producer.send(to: topic, partition: nil, key: key, value: bytes)
-                }
-            } catch { throw WorkerError(error.description) }
+            do {
+                unsafe try line.withUnsafeBytes { unsafe try producer.send(to: topic, partition: nil, key: key, value: $0) }
+            } catch { throw WorkerError("\(error)") }
             return
         }
         buffer += line

@@ -49,7 +49,7 @@ final class PartWriter: @unchecked Sendable {
     private var thread: WorkThread?
 
     func start(sync: Bool, failure: Failure) {
-        thread = WorkThread(name: "parts") { [inbox] in
+        thread = WorkThread { [inbox] in
             while let job = inbox.receive() {
                 do {
                     if failure.error == nil { try job.part.write(sync: sync) }

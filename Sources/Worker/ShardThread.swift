@@ -171,7 +171,7 @@ final class ShardThread: @unchecked Sendable {
     }
 
     func start() {
-        thread = WorkThread(name: "shards-\(index)") { [self] in
+        thread = WorkThread { [self] in
             do {
                 while let message = inbox.receive() { try take(message) }
             } catch {
@@ -322,6 +322,11 @@ final class ShardThread: @unchecked Sendable {
             _ = try log.commitState(sync: false)
             try log.committed()
         }
+    }
+
+    /// Removes the parts of a run that was cut short.
+    func discardParts() throws {
+        for view in views { try view.log?.discardParts() }
     }
 
     func checksum(of view: Int) -> RowChecksum { views[view].checksum }

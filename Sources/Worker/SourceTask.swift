@@ -1,6 +1,6 @@
 internal import Engine
-public import Pipelines
-public import Records
+internal import Pipelines
+internal import Records
 internal import Store
 internal import Windows
 
@@ -31,6 +31,8 @@ final class SourceTask {
     /// Applied records first, then rejected ones in the order of `RejectionReason`.
     private(set) var counters = [UInt64](repeating: 0, count: 1 + RejectionReason.allCases.count)
     private var emitted = EventTime.distantPast
+    /// As last asked for.
+    var lastWatermark: EventTime { emitted }
     private let entityDecimals: [Int]
 
     init(_ plan: SourcePlan, index: Int, views: [(index: Int, program: ViewProgram)], deadLetters: DeadLetters) {
@@ -119,7 +121,7 @@ final class SourceTask {
         current!.progress.isAtEnd = false
 
         let row = records.count
-        var rejection = decoder.decode(raw, into: records)
+        var rejection = unsafe decoder.decode(raw, into: records)
         if rejection == nil {
             rejection = check(row, limit: limit, newest: current!.progress.newest)
             if rejection != nil { records.count = row }

@@ -1,0 +1,65 @@
+internal import Engine
+internal import Pipelines
+internal import Records
+internal import Store
+internal import Windows
+
+/// Routes a source's records to the shards that own their entities, each shard on one thread.
+final class Dispatcher {
+    private let context: ShardContext
+    private let threads: [ShardThread]
+    private let sliceCount: Int
+    private var threadOf: [ShardID: Int] = [:]
+    private var load: [Double]
+    /// The batch that is being filled, by view and slice.
+    private var open: [[EventBatch?]]
+    private var turns: [[ShardEvents]]
+
+    init(_ context: ShardContext, threads: [ShardThread], sliceCount: Int) {
+        self.context = context
+        self.threads = threads
+        self.sliceCount = sliceCount
+        load = Array(repeating: 0, count: threads.count)
+        open = Array(repeating: [], count: context.programs.count)
+        turns = Array(repeating: [], count: threads.count)
+        // The slices of exchanged views are known beforehand: place them first, so that their places never depend on input.
+        for view in context.programs.indices where context.programs[view].plan.isPartitionedByEntity {
+            _ = thread(of: ShardID(view: view, slice: 0))
+        }
+        for view in context.programs.indices where !context.programs[view].plan.isPartitionedByEntity {
+            for slice in 0..<sliceCount { _ = thread(of: ShardID(view: view, slice: slice)) }
+        }
+    }
+
+    /// The thread of a shard: where it first belongs, the one that has least to do.
+    func thread(of shard: ShardID) -> Int {
+        if let thread = threadOf[shard] { return thread }
+        let thread = load.indices.min { load[$0] < load[$1] }!
+        load[thread] += context.programs[shard.view].plan.isPartitionedByEntity ? 1 : 1 / Double(sliceCount)
+        threadOf[shard] = thread
+        return thread
+    }
+
+    /// Sends a task's records on as events, with the watermarks that hold once they are applied.
+    func dispatch(_ task: SourceTask, watermarks: [EventTime]) {
+        task.route(sliceCount: sliceCount) { view, slice in
+            if slice < open[view].count, let batch = open[view][slice] { return batch }
+            while open[view].count <= slice { open[view].append(nil) }
+            let batch = context.batches[view].take()
+            open[view][slice] = batch
+            return batch
+        }
+        for view in open.indices {
+            for slice in open[view].indices {
+                guard let batch = open[view][slice] else { continue }
+                open[view][slice] = nil
+                let shard = ShardID(view: view, slice: slice)
+                turns[thread(of: shard)].append(ShardEvents(shard: shard, events: batch))
+            }
+        }
+        for (index, thread) in threads.enumerated() {
+            thread.inbox.send(.turn(turns[index], watermarks: watermarks))
+            turns[index] = []
+        }
+    }
+}
