@@ -156,8 +156,8 @@ struct YAMLDocument {
             let setting = context.map { " \($0.text)" } ?? ""
             // At the end of the file something is missing: where it began says more.
             let isAtEnd = text.index(of: Position(mark)) == nil
-            let place = isAtEnd ? context.map { Position($0.mark) } ?? text.position(of: text.scalars.count) : Position(mark)
-            report(place, "not YAML: \(problem)\(setting)")
+            let place = isAtEnd ? context.map { Position($0.mark) } ?? Position(mark) : Position(mark)
+            report(min(place, text.position(of: text.scalars.count)), "not YAML: \(problem)\(setting)")
         default:
             report(Position(line: 1, column: 1), "not YAML: \(error)")
         }
