@@ -59,7 +59,8 @@ struct StepCompiler {
             return step(.arithmetic(operation), isScaled ? [aligned(a, with: b.type), aligned(b, with: a.type)] : [a, b], type)
         case .comparison(let comparison, let a, let b):
             return step(
-                .comparison(comparison), [aligned(a, with: b.type), aligned(b, with: a.type)], .bool, readsText: a.type == .string)
+                .comparison(comparison), [aligned(a, with: b.type), aligned(b, with: a.type)], .bool, readsText: a.type == .string
+            )
         case .and(let a, let b): return step(.and, [a, b], .bool)
         case .or(let a, let b): return step(.or, [a, b], .bool)
         case .not(let a): return step(.not, [a], .bool)
@@ -101,7 +102,9 @@ struct StepCompiler {
     private mutating func call(_ function: ScalarFunction, _ arguments: [Expression], _ type: FieldType) -> Int {
         switch function {
         case .round:
-            guard case .literal(.int64(let digits)) = arguments[1] else { preconditionFailure("the digits of round() are a literal") }
+            guard case .literal(.int64(let digits)) = arguments[1] else {
+                preconditionFailure("the digits of round() are a literal")
+            }
             return step(.round(digits: Int(digits)), [arguments[0]], type)
         case .lower, .upper, .length, .concat:
             return step(.call(function), arguments, type, readsText: true)
