@@ -25,14 +25,19 @@ struct ExpressionChecker {
         return checked
     }
 
-    private func check(_ syntax: ExpressionSyntax) throws(ExpressionError) -> Checked {
+    func check(_ syntax: ExpressionSyntax) throws(ExpressionError) -> Checked {
         switch syntax.form {
         case .literal(let literal): return .literal(literal)
         case .null: return nil
         case .name(let name): return try field(name, at: syntax.at)
         case .negated(let inner):
             guard let operand = try number(inner) else { return nil }
-            return .negated(operand)
+            // `-(5)` is written -5 from here on, so that its text reads as itself.
+            switch operand {
+            case .literal(.int64(let number)) where number != .min: return .literal(.int64(-number))
+            case .literal(.decimal(let number, let scale)) where number != .min: return .literal(.decimal(-number, scale: scale))
+            default: return .negated(operand)
+            }
         case .arithmetic(let operation, let a, let b):
             return try arithmetic(operation, number(a), number(b), at: syntax.at)
         case .comparison(let comparison, let a, let b):
@@ -107,7 +112,8 @@ struct ExpressionChecker {
         let right = b ?? .null(type)
         guard left.type == right.type || left.type.isNumber && right.type.isNumber else {
             throw ExpressionError(
-                at: at, what: "\(left.type) does not compare with \(right.type)", expected: "two sides of one type, or two numbers")
+                at: at, what: "\(left.type) does not compare with \(right.type)",
+                expected: "two sides of one type, or two numbers")
         }
         return .comparison(comparison, asDoubleLiteral(left, right.type), asDoubleLiteral(right, left.type))
     }
@@ -187,9 +193,6 @@ struct ExpressionChecker {
     func mismatch(_ found: FieldType, _ expected: String, _ at: Int) -> ExpressionError {
         ExpressionError(at: at, what: "the type is \(found)", expected: expected)
     }
-
-    /// For a function's arguments.
-    func checkedArgument(_ syntax: ExpressionSyntax) throws(ExpressionError) -> Checked { try check(syntax) }
 }
 
 extension FieldType {

@@ -102,7 +102,8 @@ struct ExpressionLexer {
             token = .symbol(one)
             next += 1
         } else {
-            throw ExpressionError(at: next, what: "unexpected '\(one)'", expected: "an operator, a field, a number or a quoted text")
+            throw ExpressionError(
+                at: next, what: "unexpected '\(one)'", expected: "an operator, a field, a number or a quoted text")
         }
     }
 

@@ -69,7 +69,8 @@ struct ExpressionParser {
         switch lexer.token {
         case .symbol("+"), .symbol("-"): .sum
         case .symbol("*"), .symbol("/"), .symbol("%"): .product
-        case .symbol("="), .symbol("=="), .symbol("!="), .symbol("<>"), .symbol("<"), .symbol("<="), .symbol(">"), .symbol(">="): .comparison
+        case .symbol("="), .symbol("=="), .symbol("!="), .symbol("<>"), .symbol("<"), .symbol("<="), .symbol(">"), .symbol(">="):
+            .comparison
         case .word(let word):
             switch word.lowercased() {
             case "or": .or
@@ -174,7 +175,8 @@ struct ExpressionParser {
     private mutating func wordOperand(_ word: String, _ at: Int, _ lowest: Level) throws(ExpressionError) -> ExpressionSyntax {
         let keyword = word.lowercased()
         if keyword == "not", lowest > .not {
-            throw ExpressionError(at: at, what: "'not' binds more loosely than what stands before it", expected: "parentheses around it")
+            throw ExpressionError(
+                at: at, what: "'not' binds more loosely than what stands before it", expected: "parentheses around it")
         }
         guard !Self.keywords.contains(keyword) || ["not", "null", "true", "false", "case"].contains(keyword) else {
             throw unexpected("a value")
@@ -227,7 +229,9 @@ struct ExpressionParser {
         return arguments
     }
 
-    private func node(_ at: Int, _ form: ExpressionSyntax.Form, _ parts: [ExpressionSyntax]) throws(ExpressionError) -> ExpressionSyntax {
+    private func node(_ at: Int, _ form: ExpressionSyntax.Form, _ parts: [ExpressionSyntax]) throws(ExpressionError)
+        -> ExpressionSyntax
+    {
         let depth = 1 + (parts.map(\.depth).max() ?? 0)
         if depth > Limits.expressionDepthMax { throw tooDeep(at) }
         return ExpressionSyntax(at: at, depth: depth, form: form)
@@ -249,7 +253,8 @@ struct ExpressionParser {
     }
 
     private func tooDeep(_ at: Int) -> ExpressionError {
-        ExpressionError(at: at, what: "the expression is nested too deeply", expected: "at most \(Limits.expressionDepthMax) levels")
+        ExpressionError(
+            at: at, what: "the expression is nested too deeply", expected: "at most \(Limits.expressionDepthMax) levels")
     }
 }
 

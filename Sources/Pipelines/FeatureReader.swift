@@ -46,7 +46,8 @@ struct FeatureReader {
         for window in windows {
             let valueName = "\(name.text)_\(window.text)"
             guard takenNames.insert(valueName).inserted else {
-                reader.report(window.position, "the view has a column '\(valueName)' already", expected: "a feature with another name")
+                reader.report(
+                    window.position, "the view has a column '\(valueName)' already", expected: "a feature with another name")
                 continue
             }
             guard values.count < Limits.valuesMax else {
@@ -61,7 +62,8 @@ struct FeatureReader {
     }
 
     private mutating func name(_ node: YAMLNode) -> YAMLScalar? {
-        guard let scalar = reader.scalar(node, of: "a feature's 'name'", expected: "a name"), reader.checkName(scalar, of: "a feature")
+        guard let scalar = reader.scalar(node, of: "a feature's 'name'", expected: "a name"),
+            reader.checkName(scalar, of: "a feature")
         else { return nil }
         if !featureNames.insert(scalar.text).inserted {
             reader.report(scalar.position, "the feature '\(scalar.text)' stands twice in the view", expected: "another name")
@@ -87,7 +89,8 @@ struct FeatureReader {
                     throw ExpressionError(at: at, what: "\(name)() has no argument", expected: "a field or an expression")
                 }
                 throw ExpressionError(
-                    at: syntax?.at ?? at, what: "\(name)() of \(argument.type) does not exist", expected: Self.argumentTypes(function))
+                    at: syntax?.at ?? at, what: "\(name)() of \(argument.type) does not exist",
+                    expected: Self.argumentTypes(function))
             }
             return (function, argument, type)
         } catch {
@@ -107,7 +110,9 @@ struct FeatureReader {
     private func windows(_ node: YAMLNode) -> [(text: String, span: TimeSpan?, position: Position)] {
         var windows: [(text: String, span: TimeSpan?, position: Position)] = []
         for node in reader.list(node, of: "'windows'") ?? [] {
-            guard let scalar = reader.scalar(node, of: "a window", expected: "a duration, as in 7d, or lifetime") else { continue }
+            guard let scalar = reader.scalar(node, of: "a window", expected: "a duration, as in 7d, or lifetime") else {
+                continue
+            }
             var span: TimeSpan?
             if scalar.text != "lifetime" {
                 span = TimeSpan(scalar.text)
@@ -120,7 +125,9 @@ struct FeatureReader {
                 }
             }
             if let same = windows.first(where: { $0.span == span }) {
-                reader.report(scalar.position, "the window \(scalar.text) stands twice, first as \(same.text)", expected: "each window once")
+                reader.report(
+                    scalar.position, "the window \(scalar.text) stands twice, first as \(same.text)", expected: "each window once"
+                )
                 continue
             }
             windows.append((scalar.text, span, scalar.position))

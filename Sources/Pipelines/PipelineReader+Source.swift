@@ -48,9 +48,13 @@ extension PipelineReader {
     /// Kafka's rule for a topic's name.
     private func topic(_ node: YAMLNode) -> String? {
         guard let scalar = scalar(node, of: "'topic'", expected: "a topic's name") else { return nil }
-        let isName = scalar.text.unicodeScalars.allSatisfy { isNameStart($0) || ("0"..."9").contains($0) || $0 == "." || $0 == "-" }
+        let isName = scalar.text.unicodeScalars.allSatisfy {
+            isNameStart($0) || ("0"..."9").contains($0) || $0 == "." || $0 == "-"
+        }
         guard isName, (1...249).contains(scalar.text.utf8.count), scalar.text != ".", scalar.text != ".." else {
-            report(scalar.position, "'\(scalar.text)' is no topic's name", expected: "letters, digits, '.', '_' and '-', at most 249")
+            report(
+                scalar.position, "'\(scalar.text)' is no topic's name", expected: "letters, digits, '.', '_' and '-', at most 249"
+            )
             return nil
         }
         return scalar.text
@@ -95,7 +99,9 @@ extension PipelineReader {
         guard let unit, let position else { return nil }
         let declared = source.fields[position].unit
         if declared != .rfc3339, declared != unit {
-            report(node.position, "the field is declared timestamp(\(declared.rawValue)), the unit is \(unit.rawValue)", expected: "one unit")
+            report(
+                node.position, "the field is declared timestamp(\(declared.rawValue)), the unit is \(unit.rawValue)",
+                expected: "one unit")
             return nil
         }
         source.fields[position].unit = unit
@@ -148,7 +154,9 @@ extension FieldType {
         default:
             guard text.hasPrefix("decimal("), text.hasSuffix(")") else { return nil }
             let digits = text.dropFirst("decimal(".count).dropLast()
-            guard (1...2).contains(digits.utf8.count), let scale = UInt8(digits), scale <= 18, digits.first != "+" else { return nil }
+            guard (1...2).contains(digits.utf8.count), let scale = UInt8(digits), scale <= 18, digits.first != "+" else {
+                return nil
+            }
             return (.decimal(scale: Int(scale)), nil)
         }
     }

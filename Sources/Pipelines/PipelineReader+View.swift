@@ -27,7 +27,9 @@ extension PipelineReader {
         guard let entity, let snapshots, let serveAt, let bounds else { return nil }
 
         for field in entity { sources[position].store(field) }
-        for expression in [condition].compactMap(\.self) + features.inputs.flatMap({ [$0.argument, $0.condition].compactMap(\.self) }) {
+        for expression in [condition].compactMap(\.self)
+            + features.inputs.flatMap({ [$0.argument, $0.condition].compactMap(\.self) })
+        {
             expression.forEachField { sources[position].store($0) }
         }
         return ViewPlan(

@@ -42,7 +42,9 @@ final class PipelineReader {
     private func spend(_ amount: Int, at position: Position) -> Bool {
         guard errors.count < Limits.errorsMax, nodesLeft >= 0 else { return false }
         nodesLeft -= amount
-        if nodesLeft < 0 { report(position, "the aliases make the file too large", expected: "at most \(Limits.nodesMax) values") }
+        if nodesLeft < 0 {
+            report(position, "the aliases make the file too large", expected: "at most \(Limits.nodesMax) values")
+        }
         return nodesLeft >= 0
     }
 
@@ -75,7 +77,8 @@ final class PipelineReader {
         }
         guard spend(pairs.count, at: node.position) else { return nil }
         guard (1...max).contains(pairs.count) else {
-            report(node.position, "\(owner) has \(pairs.count) entries", expected: pairs.isEmpty ? "at least one" : "at most \(max)")
+            report(
+                node.position, "\(owner) has \(pairs.count) entries", expected: pairs.isEmpty ? "at least one" : "at most \(max)")
             return nil
         }
         return pairs
@@ -108,7 +111,9 @@ final class PipelineReader {
     func duration(_ node: YAMLNode, of owner: String) -> TimeSpan? {
         guard let scalar = scalar(node, of: owner, expected: "a duration, as in 30s") else { return nil }
         if let span = TimeSpan(scalar.text) { return span }
-        report(scalar.position, "\(owner) '\(scalar.text)' is no duration", expected: "500ms, 30s, 5m, 1h or 7d, at most \(TimeSpan.longest.text)")
+        report(
+            scalar.position, "\(owner) '\(scalar.text)' is no duration",
+            expected: "500ms, 30s, 5m, 1h or 7d, at most \(TimeSpan.longest.text)")
         return nil
     }
 

@@ -42,7 +42,9 @@ extension PipelineReader {
     }
 
     private func pipelineName(_ node: YAMLNode) -> String? {
-        guard let scalar = scalar(node, of: "'pipeline'", expected: "a name"), checkName(scalar, of: "a pipeline") else { return nil }
+        guard let scalar = scalar(node, of: "'pipeline'", expected: "a name"), checkName(scalar, of: "a pipeline") else {
+            return nil
+        }
         return scalar.text
     }
 

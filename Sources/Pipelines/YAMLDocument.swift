@@ -25,7 +25,8 @@ struct YAMLDocument {
         self.text = YAMLText(text)
         disguised = []
         guard text.utf8.count <= Limits.fileBytesMax else {
-            report(Position(line: 1, column: 1), "the file has \(text.utf8.count) bytes", expected: "at most \(Limits.fileBytesMax)")
+            report(
+                Position(line: 1, column: 1), "the file has \(text.utf8.count) bytes", expected: "at most \(Limits.fileBytesMax)")
             return
         }
         for (i, scalar) in self.text.scalars.enumerated() {
@@ -61,7 +62,9 @@ struct YAMLDocument {
                 }
                 let position = Position(context.mark)
                 guard round < Self.duplicatesMax, hide(position, round) else {
-                    report(position, "the key '\(keys.map(restored).first ?? "")' stands twice in this mapping", expected: "each key once")
+                    report(
+                        position, "the key '\(keys.map(restored).first ?? "")' stands twice in this mapping",
+                        expected: "each key once")
                     return
                 }
             } catch {
@@ -73,7 +76,9 @@ struct YAMLDocument {
 
     /// Makes a key different from its duplicates.
     private mutating func hide(_ position: Position, _ round: Int) -> Bool {
-        guard var index = text.index(of: position), let letter = Unicode.Scalar(Self.star.value + UInt32(round)) else { return false }
+        guard var index = text.index(of: position), let letter = Unicode.Scalar(Self.star.value + UInt32(round)) else {
+            return false
+        }
         if disguised[index] == "'" || disguised[index] == "\"" { index += 1 }
         guard index < disguised.count, isNameStart(disguised[index]) else { return false }
         originals[letter] = disguised[index]
@@ -156,8 +161,8 @@ struct YAMLDocument {
             let setting = context.map { " \($0.text)" } ?? ""
             // At the end of the file something is missing: where it began says more.
             let isAtEnd = text.index(of: Position(mark)) == nil
-            let place = isAtEnd ? context.map { Position($0.mark) } ?? text.position(of: text.scalars.count) : Position(mark)
-            report(place, "not YAML: \(problem)\(setting)")
+            let place = isAtEnd ? context.map { Position($0.mark) } ?? Position(mark) : Position(mark)
+            report(min(place, text.position(of: text.scalars.count)), "not YAML: \(problem)\(setting)")
         default:
             report(Position(line: 1, column: 1), "not YAML: \(error)")
         }

@@ -15,7 +15,8 @@ struct ExpressionGoldenTests {
 
     static let lines: [[String]] = {
         let folder = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        let path = unsafe getenv("FRESHET_TEST_EXPRESSIONS").map { unsafe String(cString: $0) } ?? "\(folder)/Golden/expressions.tsv"
+        let path =
+            unsafe getenv("FRESHET_TEST_EXPRESSIONS").map { unsafe String(cString: $0) } ?? "\(folder)/Golden/expressions.tsv"
         guard let file = unsafe fopen(path, "r") else { fatalError("no file \(path)") }
         defer { unsafe fclose(file) }
         var bytes: [UInt8] = []
@@ -25,18 +26,31 @@ struct ExpressionGoldenTests {
             byte = unsafe getc(file)
         }
         return bytes.split(separator: UInt8(ascii: "\n")).map { line in
-            line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+            line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false).map {
+                String(decoding: $0, as: UTF8.self)
+            }
         }
     }()
 
     @Test func everyValueOfEveryExpression() throws {
         let fields = Self.lines.filter { $0[0] == "F" }.map { (name: $0[1], type: $0[2], values: Array($0[3...])) }
         let rows = fields[0].values.count
-        let cases = Self.lines.filter { $0[0] == "E" }.map { Case(type: $0[1], values: Array($0[2..<2 + rows]), text: $0[2 + rows]) }
+        let cases = Self.lines.filter { $0[0] == "E" }.map {
+            Case(type: $0[1], values: Array($0[2..<2 + rows]), text: $0[2 + rows])
+        }
         #expect(cases.count >= 1000)
         for start in stride(from: 0, to: cases.count, by: 500) {
             try check(Array(cases[start..<min(start + 500, cases.count)]), fields)
         }
+    }
+
+    @Test func canonicalTextReadsAsTheSameText() throws {
+        let fields = Self.lines.filter { $0[0] == "F" }.map { (name: $0[1], type: $0[2]) }
+        let texts = Self.lines.filter { $0[0] == "E" }.prefix(500).map { $0.last ?? "" }
+        let names = fields.map(\.name)
+        let once = try Self.expressions(texts, fields: fields).map { $0.text(names: names) }
+        let twice = try Self.expressions(once, fields: fields).map { $0.text(names: names) }
+        for (first, second) in zip(once, twice) { #expect(first == second) }
     }
 
     private func check(_ cases: [Case], _ fields: [(name: String, type: String, values: [String])]) throws {
@@ -130,9 +144,11 @@ struct ExpressionGoldenTests {
     private static func set(_ text: String, _ column: Column, _ row: Int, _ arena: inout TextArena) {
         column.valid[row] = text == "-" ? 0 : 1
         column.words[row] =
-            text == "-" ? 0
-            : text.hasPrefix("'") ? append(text, &arena)
-            : text.hasPrefix("0x") ? Int64(bitPattern: UInt64(text.dropFirst(2), radix: 16)!) : Int64(text)!
+            text == "-"
+            ? 0
+            : text.hasPrefix("'")
+                ? append(text, &arena)
+                : text.hasPrefix("0x") ? Int64(bitPattern: UInt64(text.dropFirst(2), radix: 16)!) : Int64(text)!
     }
 
     private static func append(_ text: String, _ arena: inout TextArena) -> Int64 {

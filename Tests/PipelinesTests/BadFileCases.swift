@@ -29,7 +29,8 @@ extension BadFileCase {
             "f:1:11: 'pipeline' is a list; expected a name"),
         BadFileCase(
             "pipeline: p", "pipeline: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-            "f:1:11: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' is no name for a pipeline; expected letters, digits and _, not a digit first, at most 64 bytes"),
+            "f:1:11: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' is no name for a pipeline; expected letters, digits and _, not a digit first, at most 64 bytes"
+        ),
         BadFileCase(
             "version: 1\n", "",
             "f:1:1: the pipeline has no 'version'; expected 'version'"),
@@ -47,16 +48,19 @@ extension BadFileCase {
             "f:2:10: 'version' is '1.0'; expected an integer from 1"),
         BadFileCase(
             "version: 1", "version: 1\nversoin: 2",
-            "f:3:1: unknown key 'versoin' of the pipeline; expected one of pipeline, version, sources, views; did you mean version?"),
+            "f:3:1: unknown key 'versoin' of the pipeline; expected one of pipeline, version, sources, views; did you mean version?"
+        ),
         BadFileCase(
             "version: 1", "version: 1\nversion: 2",
             "f:3:1: the key 'version' stands twice in this mapping; expected each key once"),
         BadFileCase(
             "sources:", "sorces:",
-            "f:1:1: the pipeline has no 'sources'; expected 'sources'\nf:3:1: unknown key 'sorces' of the pipeline; expected one of pipeline, version, sources, views; did you mean sources?\nf:21:13: unknown source 'tx'; expected a source"),
+            "f:1:1: the pipeline has no 'sources'; expected 'sources'\nf:3:1: unknown key 'sorces' of the pipeline; expected one of pipeline, version, sources, views; did you mean sources?\nf:21:13: unknown source 'tx'; expected a source"
+        ),
         BadFileCase(
             "views:", "view:",
-            "f:1:1: the pipeline has no 'views'; expected 'views'\nf:19:1: unknown key 'view' of the pipeline; expected one of pipeline, version, sources, views; did you mean views?"),
+            "f:1:1: the pipeline has no 'views'; expected 'views'\nf:19:1: unknown key 'view' of the pipeline; expected one of pipeline, version, sources, views; did you mean views?"
+        ),
         BadFileCase(
             "pipeline: p", "- pipeline",
             "f:2:1: not YAML: did not find expected '-' indicator while parsing a block collection"),
@@ -77,7 +81,8 @@ extension BadFileCase {
             "f:1:11: not YAML: found unexpected end of stream while scanning a quoted scalar"),
         BadFileCase(
             "pipeline: p", "pipeline: *name",
-            "f:1:1: the pipeline has no 'pipeline'; expected 'pipeline'\nf:1:11: unknown alias '*name'; expected an anchor that stands before it"),
+            "f:1:1: the pipeline has no 'pipeline'; expected 'pipeline'\nf:1:11: unknown alias '*name'; expected an anchor that stands before it"
+        ),
         BadFileCase(
             "pipeline: p", "? {a: b}\n: c\npipeline: p",
             "f:1:3: a key is not a name; expected a name"),
@@ -88,7 +93,8 @@ extension BadFileCase {
     static let sourceCases: [BadFileCase] = [
         BadFileCase(
             "  tx:", "  9tx:",
-            "f:4:3: '9tx' is no name for a source; expected letters, digits and _, not a digit first, at most 64 bytes\nf:21:13: unknown source 'tx'; expected a source"),
+            "f:4:3: '9tx' is no name for a source; expected letters, digits and _, not a digit first, at most 64 bytes\nf:21:13: unknown source 'tx'; expected a source"
+        ),
         BadFileCase(
             "  tx:", "  tx: 5\n  ty:",
             "f:4:7: source 'tx' is a single value; expected a mapping with keys"),
@@ -160,19 +166,24 @@ extension BadFileCase {
             "f:6:19: 'idle_timeout' '99999999d' is no duration; expected 500ms, 30s, 5m, 1h or 7d, at most 36500d"),
         BadFileCase(
             "format: json", "format: json\n    late: apply",
-            "f:6:5: unknown key 'late' of source 'tx'; expected one of topic, format, key, event_time, out_of_orderness, idle_timeout, max_ahead, fields"),
+            "f:6:5: unknown key 'late' of source 'tx'; expected one of topic, format, key, event_time, out_of_orderness, idle_timeout, max_ahead, fields"
+        ),
         BadFileCase(
             "card: string", "card: strng",
-            "f:10:13: unknown type 'strng'; expected string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional; did you mean string?"),
+            "f:10:13: unknown type 'strng'; expected string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional; did you mean string?"
+        ),
         BadFileCase(
             "card: string", "card: int32",
-            "f:10:13: unknown type 'int32'; expected string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional"),
+            "f:10:13: unknown type 'int32'; expected string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional"
+        ),
         BadFileCase(
             "amount: decimal(2)", "amount: decimal(19)",
-            "f:12:15: unknown type 'decimal(19)'; expected string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional; did you mean decimal(2)?"),
+            "f:12:15: unknown type 'decimal(19)'; expected string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional; did you mean decimal(2)?"
+        ),
         BadFileCase(
             "amount: decimal(2)", "amount: decimal",
-            "f:12:15: unknown type 'decimal'; expected string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional; did you mean decimal(2)?"),
+            "f:12:15: unknown type 'decimal'; expected string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional; did you mean decimal(2)?"
+        ),
         BadFileCase(
             "card: string", "card: string\n      card: string",
             "f:11:7: the key 'card' stands twice in this mapping; expected each key once"),
@@ -184,10 +195,12 @@ extension BadFileCase {
             "f:11:7: 'a..b' is no name for a field; expected letters, digits and _, not a digit first, at most 64 bytes"),
         BadFileCase(
             "ok: bool", "ok:",
-            "f:16:10: the type of 'ok' is nothing; expected string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional"),
+            "f:16:10: the type of 'ok' is nothing; expected string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional"
+        ),
         BadFileCase(
             "ok: bool", "ok: {type: bool}",
-            "f:16:11: the type of 'ok' is a mapping; expected string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional"),
+            "f:16:11: the type of 'ok' is a mapping; expected string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional"
+        ),
     ]
 }
 
@@ -234,7 +247,8 @@ extension BadFileCase {
             "f:23:12: 'where' is a list; expected a condition, as in amount > 0"),
         BadFileCase(
             "where: amount > 0", "were: amount > 0",
-            "f:23:5: unknown key 'were' of view 'spend'; expected one of source, entity, where, snapshots, serve_at, bounds, features; did you mean where?"),
+            "f:23:5: unknown key 'were' of view 'spend'; expected one of source, entity, where, snapshots, serve_at, bounds, features; did you mean where?"
+        ),
         BadFileCase(
             "where: amount > 0", "snapshots: finals",
             "f:23:16: unknown snapshots 'finals'; expected final, arrival, none; did you mean final?"),
@@ -246,7 +260,8 @@ extension BadFileCase {
             "f:23:13: unknown bounds '(['; expected (], [], [), (); did you mean (]?"),
         BadFileCase(
             "where: amount > 0", "resolution: 1m",
-            "f:23:5: unknown key 'resolution' of view 'spend'; expected one of source, entity, where, snapshots, serve_at, bounds, features"),
+            "f:23:5: unknown key 'resolution' of view 'spend'; expected one of source, entity, where, snapshots, serve_at, bounds, features"
+        ),
         BadFileCase(
             "name: n,", "",
             "f:25:9: a feature has no 'name'; expected 'name'"),
@@ -279,7 +294,8 @@ extension BadFileCase {
             "f:25:49: '1w' is no window; expected 500ms, 30s, 5m, 1h, 7d, longer than 0 and at most 36500d, or lifetime"),
         BadFileCase(
             "[1h, 7d]", "[lifetme]",
-            "f:25:49: 'lifetme' is no window; expected 500ms, 30s, 5m, 1h, 7d, longer than 0 and at most 36500d, or lifetime; did you mean lifetime?"),
+            "f:25:49: 'lifetme' is no window; expected 500ms, 30s, 5m, 1h, 7d, longer than 0 and at most 36500d, or lifetime; did you mean lifetime?"
+        ),
         BadFileCase(
             "[1h, 7d]", "[1h, 1h]",
             "f:25:53: the window 1h stands twice, first as 1h; expected each window once"),
@@ -288,10 +304,12 @@ extension BadFileCase {
             "f:26:75: 'delay' 'lifetime' is no duration; expected 500ms, 30s, 5m, 1h or 7d, at most 36500d"),
         BadFileCase(
             "delay: 1d", "dealy: 1d",
-            "f:26:68: unknown key 'dealy' of a feature; expected one of name, aggregate, windows, delay, where; did you mean delay?"),
+            "f:26:68: unknown key 'dealy' of a feature; expected one of name, aggregate, windows, delay, where; did you mean delay?"
+        ),
         BadFileCase(
             "count()", "cuont()",
-            "f:25:30: unknown aggregate 'cuont'; expected one of count, sum, avg, min, max, var_pop, var_samp, stddev_pop, stddev_samp, first, last, count_distinct; did you mean count?"),
+            "f:25:30: unknown aggregate 'cuont'; expected one of count, sum, avg, min, max, var_pop, var_samp, stddev_pop, stddev_samp, first, last, count_distinct; did you mean count?"
+        ),
         BadFileCase(
             "count()", "avg()",
             "f:25:30: avg() has no argument; expected a field or an expression"),
@@ -300,7 +318,8 @@ extension BadFileCase {
             "f:25:34: sum() of string does not exist; expected int64, double, decimal"),
         BadFileCase(
             "count()", "max(amount, rate)",
-            "f:25:40: the expression ends too early (a comma ends a value within braces unless it is quoted); expected ',' or ')'\nf:25:42: unknown key 'rate)' of a feature; expected one of name, aggregate, windows, delay, where"),
+            "f:25:40: the expression ends too early (a comma ends a value within braces unless it is quoted); expected ',' or ')'\nf:25:42: unknown key 'rate)' of a feature; expected one of name, aggregate, windows, delay, where"
+        ),
         BadFileCase(
             "count()", "count",
             "f:25:35: the expression ends too early; expected '('"),
@@ -309,7 +328,8 @@ extension BadFileCase {
             "f:25:38: unexpected '+'; expected nothing after the aggregate"),
         BadFileCase(
             "count()", "round(amount)",
-            "f:25:30: unknown aggregate 'round'; expected one of count, sum, avg, min, max, var_pop, var_samp, stddev_pop, stddev_samp, first, last, count_distinct"),
+            "f:25:30: unknown aggregate 'round'; expected one of count, sum, avg, min, max, var_pop, var_samp, stddev_pop, stddev_samp, first, last, count_distinct"
+        ),
         BadFileCase(
             "count()", "max(null)",
             "f:25:34: null alone has no type; expected a value"),
@@ -317,14 +337,16 @@ extension BadFileCase {
             "count()", "1",
             "f:25:30: unexpected '1'; expected an aggregate, as in count() or avg(amount)"),
         BadFileCase(
-            "entity: [card]\n    where: amount > 0\n    features:\n      - {name: n, aggregate: count(), windows: [1h", "entity: [n_30d]\n    features:\n      - {name: n, aggregate: count(), windows: [30d",
+            "entity: [card]\n    where: amount > 0\n    features:\n      - {name: n, aggregate: count(), windows: [1h",
+            "entity: [n_30d]\n    features:\n      - {name: n, aggregate: count(), windows: [30d",
             "f:24:49: the view has a column 'n_30d' already; expected a feature with another name"),
         BadFileCase(
             "entity: [card]", "entity: [partition]",
             "f:22:14: 'partition' is a column of every offline log; expected an entity's field with another name"),
         BadFileCase(
             "count()", "max(round(amount, 1))",
-            "f:25:46: the expression ends too early (a comma ends a value within braces unless it is quoted); expected ',' or ')'\nf:25:48: unknown key '1))' of a feature; expected one of name, aggregate, windows, delay, where"),
+            "f:25:46: the expression ends too early (a comma ends a value within braces unless it is quoted); expected ',' or ')'\nf:25:48: unknown key '1))' of a feature; expected one of name, aggregate, windows, delay, where"
+        ),
         BadFileCase(
             "amount > 0", "amount > 0\n    where: ok",
             "f:24:5: the key 'where' stands twice in this mapping; expected each key once"),
@@ -333,7 +355,8 @@ extension BadFileCase {
             "f:25:52: unknown alias '*w'; expected an anchor that stands before it"),
         BadFileCase(
             "  spend:", "  spend: {}\n  spent:",
-            "f:20:3: view 'spend' has no 'source'; expected 'source'\nf:20:3: view 'spend' has no 'entity'; expected 'entity'\nf:20:3: view 'spend' has no 'features'; expected 'features'"),
+            "f:20:3: view 'spend' has no 'source'; expected 'source'\nf:20:3: view 'spend' has no 'entity'; expected 'entity'\nf:20:3: view 'spend' has no 'features'; expected 'features'"
+        ),
         BadFileCase(
             "  spend:", "  spend:\n    <<: *x",
             "f:21:9: unknown alias '*x'; expected an anchor that stands before it"),
@@ -341,180 +364,16 @@ extension BadFileCase {
             "{name: n, aggregate: count(), windows: [1h, 7d]}", "[n]",
             "f:25:9: a feature is a list; expected a mapping with keys"),
         BadFileCase(
-            "{name: n, aggregate: count(), windows: [1h, 7d]}", "{name: n, aggregate: avg(nam), windows: [1x], dely: 1h, where: o}",
-            "f:25:34: unknown field 'nam'; expected a field of source 'tx'; did you mean name?\nf:25:50: '1x' is no window; expected 500ms, 30s, 5m, 1h, 7d, longer than 0 and at most 36500d, or lifetime\nf:25:55: unknown key 'dely' of a feature; expected one of name, aggregate, windows, delay, where; did you mean delay?\nf:25:72: unknown field 'o'; expected a field of source 'tx'; did you mean ok?"),
+            "{name: n, aggregate: count(), windows: [1h, 7d]}",
+            "{name: n, aggregate: avg(nam), windows: [1x], dely: 1h, where: o}",
+            "f:25:34: unknown field 'nam'; expected a field of source 'tx'; did you mean name?\nf:25:50: '1x' is no window; expected 500ms, 30s, 5m, 1h, 7d, longer than 0 and at most 36500d, or lifetime\nf:25:55: unknown key 'dely' of a feature; expected one of name, aggregate, windows, delay, where; did you mean delay?\nf:25:72: unknown field 'o'; expected a field of source 'tx'; did you mean ok?"
+        ),
         BadFileCase(
             "    features:\n      - {name: n", "    features: []\n    x:\n      - {name: n",
-            "f:24:15: 'features' is empty; expected at least one entry\nf:25:5: unknown key 'x' of view 'spend'; expected one of source, entity, where, snapshots, serve_at, bounds, features"),
+            "f:24:15: 'features' is empty; expected at least one entry\nf:25:5: unknown key 'x' of view 'spend'; expected one of source, entity, where, snapshots, serve_at, bounds, features"
+        ),
         BadFileCase(
             "name: total", "name: n_7d, x: 1",
             "f:26:22: unknown key 'x' of a feature; expected one of name, aggregate, windows, delay, where"),
-    ]
-}
-
-extension BadFileCase {
-    static let expressionCases: [BadFileCase] = [
-        BadFileCase(
-            "amount > 0", "amuont > 0",
-            "f:23:12: unknown field 'amuont'; expected a field of source 'tx'; did you mean amount?"),
-        BadFileCase(
-            "amount > 0", "amount >",
-            "f:23:20: the expression ends too early; expected a value"),
-        BadFileCase(
-            "amount > 0", "amount > 0)",
-            "f:23:22: unexpected ')'; expected an operator or the end"),
-        BadFileCase(
-            "amount > 0", "(amount > 0",
-            "f:23:23: the expression ends too early; expected ')'"),
-        BadFileCase(
-            "amount > 0", "amount",
-            "f:23:12: the type is decimal(2); expected bool"),
-        BadFileCase(
-            "amount > 0", "amount > card",
-            "f:23:19: decimal(2) does not compare with string; expected two sides of one type, or two numbers"),
-        BadFileCase(
-            "amount > 0", "card + 1 > 0",
-            "f:23:12: the type is string; expected a number"),
-        BadFileCase(
-            "amount > 0", "ok = 1",
-            "f:23:15: bool does not compare with int64; expected two sides of one type, or two numbers"),
-        BadFileCase(
-            "amount > 0", "not amount",
-            "f:23:16: the type is decimal(2); expected bool"),
-        BadFileCase(
-            "amount > 0", "amount and ok",
-            "f:23:12: the type is decimal(2); expected bool"),
-        BadFileCase(
-            "amount > 0", "1 < amount < 2",
-            "f:23:23: comparisons do not chain; expected 'and' between two of them"),
-        BadFileCase(
-            "amount > 0", "amount ! 0",
-            "f:23:19: unexpected '!'; expected an operator, a field, a number or a quoted text"),
-        BadFileCase(
-            "amount > 0", "amount > 0x1F",
-            "f:23:21: '0x1F' is not a number; expected digits, as in 250 or 2.50"),
-        BadFileCase(
-            "amount > 0", "amount > 1.2.3",
-            "f:23:21: '1.2.3' is not a number; expected digits, as in 250 or 2.50"),
-        BadFileCase(
-            "amount > 0", "amount > 99999999999999999999",
-            "f:23:21: the number does not fit; expected at most 18 digits, or an int64"),
-        BadFileCase(
-            "amount > 0", "amount > 0.1234567890123456789",
-            "f:23:21: the number does not fit; expected at most 18 digits, or an int64"),
-        BadFileCase(
-            "amount > 0", "card = 'x",
-            "f:23:19: the text does not end; expected '"),
-        BadFileCase(
-            "amount > 0", "card in ()",
-            "f:23:20: the list is empty; expected at least one value"),
-        BadFileCase(
-            "amount > 0", "card in ('a', 1)",
-            "f:23:26: string does not compare with int64; expected two sides of one type, or two numbers"),
-        BadFileCase(
-            "amount > 0", "card in 'a'",
-            "f:23:20: unexpected text; expected '('"),
-        BadFileCase(
-            "amount > 0", "card not like 'a'",
-            "f:23:21: unexpected 'like'; expected 'in' or 'between'"),
-        BadFileCase(
-            "amount > 0", "card is 'a'",
-            "f:23:20: unexpected text; expected 'null' or 'not null'"),
-        BadFileCase(
-            "amount > 0", "amount between 1",
-            "f:23:28: the expression ends too early; expected 'and'"),
-        BadFileCase(
-            "amount > 0", "amount between 1 and 'x'",
-            "f:23:33: decimal(2) does not compare with string; expected two sides of one type, or two numbers"),
-        BadFileCase(
-            "amount > 0", "case when ok then true",
-            "f:23:34: the expression ends too early; expected 'when', 'else' or 'end'"),
-        BadFileCase(
-            "amount > 0", "case ok then true end",
-            "f:23:20: unexpected 'then'; expected 'when'"),
-        BadFileCase(
-            "amount > 0", "case when amount then true end",
-            "f:23:22: the type is decimal(2); expected bool"),
-        BadFileCase(
-            "amount > 0", "case when ok then 1 else 'a' end = 1",
-            "f:23:37: the type is string; expected int64, as before"),
-        BadFileCase(
-            "amount > 0", "lenght(card) > 0",
-            "f:23:12: unknown function 'lenght'; expected a function of one row's values; did you mean length?"),
-        BadFileCase(
-            "amount > 0", "length(amount) > 0",
-            "f:23:19: the type is decimal(2); expected string"),
-        BadFileCase(
-            "amount > 0", "length() > 0",
-            "f:23:12: length() has 0 arguments; expected one"),
-        BadFileCase(
-            "amount > 0", "length(card, card) > 0",
-            "f:23:12: length() has 2 arguments; expected one"),
-        BadFileCase(
-            "amount > 0", "round(amount, rate) > 0",
-            "f:23:26: the digits of round() are not fixed; expected a number from 0 to 18"),
-        BadFileCase(
-            "amount > 0", "round(amount, 19) > 0",
-            "f:23:26: the digits of round() are not fixed; expected a number from 0 to 18"),
-        BadFileCase(
-            "amount > 0", "least() > 0",
-            "f:23:12: least() has 0 arguments; expected at least one"),
-        BadFileCase(
-            "amount > 0", "round() > 0",
-            "f:23:12: round() has 0 arguments; expected one or two"),
-        BadFileCase(
-            "amount > 0", "coalesce(card, 1) = card",
-            "f:23:27: the type is int64; expected string, as before"),
-        BadFileCase(
-            "amount > 0", "hour(card) = 1",
-            "f:23:17: the type is string; expected timestamp"),
-        BadFileCase(
-            "amount > 0", "avg(amount) > 1",
-            "f:23:12: avg() is an aggregate; expected a function of one row's values"),
-        BadFileCase(
-            "amount > 0", "big * big > 1",
-            "f:23:16: decimal(12) * decimal(12) would have 24 fraction digits; expected at most 18; round() an operand to fewer"),
-        BadFileCase(
-            "amount > 0", "user.ids > 0",
-            "f:23:12: unknown field 'user.ids'; expected a field of source 'tx'; did you mean user.id?"),
-        BadFileCase(
-            "amount > 0", "ok = not ok",
-            "f:23:17: 'not' binds more loosely than what stands before it; expected parentheses around it"),
-        BadFileCase(
-            "amount > 0", "null",
-            "f:23:12: null is never true; expected a condition"),
-        BadFileCase(
-            "amount > 0", "then",
-            "f:23:12: unexpected 'then'; expected a value"),
-        BadFileCase(
-            "amount > 0", "\"amount > nope\"",
-            "f:23:22: unknown field 'nope'; expected a field of source 'tx'"),
-        BadFileCase(
-            "amount > 0", "'name = ''a'' and nope'",
-            "f:23:30: unknown field 'nope'; expected a field of source 'tx'"),
-        BadFileCase(
-            "amount > 0", "\"name = \\\"a\\\" and nope\"",
-            "f:23:30: unknown field 'nope'; expected a field of source 'tx'"),
-        BadFileCase(
-            "amount > 0", "|\n      ok and\n      nope",
-            "f:23:12: unknown field 'nope'; expected a field of source 'tx'"),
-        BadFileCase(
-            "amount > 0", "ok and\n      nope",
-            "f:23:12: unknown field 'nope'; expected a field of source 'tx'"),
-        BadFileCase(
-            "where: ok", "where: okk",
-            "f:26:86: unknown field 'okk'; expected a field of source 'tx'; did you mean ok?"),
-        BadFileCase(
-            "amount > 0", "-card > 0",
-            "f:23:13: the type is string; expected a number"),
-        BadFileCase(
-            "amount > 0", "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((ok))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))",
-            "f:23:212: the expression is nested too deeply; expected at most 200 levels"),
-        BadFileCase(
-            "amount > 0", "ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok and ok",
-            "f:23:1408: the expression is nested too deeply; expected at most 200 levels"),
-        BadFileCase(
-            "amount > 0", "ok ok",
-            "f:23:15: unexpected 'ok'; expected an operator or the end"),
     ]
 }

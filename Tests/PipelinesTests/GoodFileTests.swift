@@ -50,12 +50,15 @@ struct GoodFileTests {
     }
 
     @Test func timestampsHaveUnits() throws {
-        let fields = try plan("ok: bool", "ok: bool\n      a: timestamp\n      b: timestamp(s)?\n      c: timestamp(us)").sources[0].fields
+        let fields = try plan("ok: bool", "ok: bool\n      a: timestamp\n      b: timestamp(s)?\n      c: timestamp(us)").sources[
+            0
+        ].fields
         #expect(fields.suffix(5).prefix(3).map(\.unit) == [.rfc3339, .seconds, .microseconds])
     }
 
     @Test func aSourceThatNoViewReads() throws {
-        let plan = try plan("views:", "  other:\n    format: json\n    event_time: {field: t, unit: s}\n    fields: {t: timestamp}\nviews:")
+        let plan = try plan(
+            "views:", "  other:\n    format: json\n    event_time: {field: t, unit: s}\n    fields: {t: timestamp}\nviews:")
         #expect(plan.sources.count == 2)
         #expect(plan.report.contains("source other: no view reads it"))
         #expect(!plan.stateFingerprint.contains("other"))

@@ -57,6 +57,8 @@ private func parts(_ x: Double) -> (mantissa: UInt64, shift: Int) {
 
 /// Negative, 0 or positive as `x` is less than, equal to or greater than `unscaled / power`, exactly.
 func order(_ x: Double, _ unscaled: Int64, power: Int64) -> Int {
+    // An integer of 53 bits is an exact double.
+    if power == 1, unscaled.magnitude <= 1 << 53 { return order(x, Double(unscaled)) }
     if x >= 0x1p63 { return 1 }
     if x < -0x1p63 { return -1 }
     let whole = x.rounded(.towardZero)

@@ -21,7 +21,8 @@ extension ExpressionEvaluator {
         case .multiply: forEachRow(a, b, into: out, count: count) { result(double($0) * double($1)) }
         // By zero: infinite or NaN, so null.
         case .divide: forEachRow(a, b, into: out, count: count) { result(double($0) / double($1)) }
-        case .remainder: forEachRow(a, b, into: out, count: count) { result(double($0).truncatingRemainder(dividingBy: double($1))) }
+        case .remainder:
+            forEachRow(a, b, into: out, count: count) { result(double($0).truncatingRemainder(dividingBy: double($1))) }
         }
     }
 

@@ -67,7 +67,9 @@ extension ExpressionEvaluator {
     func isAmong(_ a: Column, _ set: WordSet, into out: Column, count: Int) {
         if a.type == .double {
             // Zero is one number, however it is signed.
-            forEachRow(a, into: out, count: count) { (set.contains(Int64(bitPattern: (double($0) + 0).bitPattern)) ? 1 : 0, true) }
+            forEachRow(a, into: out, count: count) {
+                (set.contains(Int64(bitPattern: (double($0) + 0).bitPattern)) ? 1 : 0, true)
+            }
         } else {
             forEachRow(a, into: out, count: count) { (set.contains($0) ? 1 : 0, true) }
         }

@@ -54,9 +54,13 @@ struct StepCompiler {
         case .literal(let literal): return self.literal(literal)
         case .null(let type): return step(.constant(nil), [], type)
         case .negated(let a): return step(.negated, [a], expression.type)
-        case .arithmetic(let operation, let a, let b, let type): return step(.arithmetic(operation), [a, b], type)
+        case .arithmetic(let operation, let a, let b, let type):
+            let isScaled = operation == .add || operation == .subtract || operation == .remainder
+            return step(.arithmetic(operation), isScaled ? [aligned(a, with: b.type), aligned(b, with: a.type)] : [a, b], type)
         case .comparison(let comparison, let a, let b):
-            return step(.comparison(comparison), [a, b], .bool, readsText: a.type == .string)
+            return step(
+                .comparison(comparison), [aligned(a, with: b.type), aligned(b, with: a.type)], .bool, readsText: a.type == .string
+            )
         case .and(let a, let b): return step(.and, [a, b], .bool)
         case .or(let a, let b): return step(.or, [a, b], .bool)
         case .not(let a): return step(.not, [a], .bool)
@@ -72,6 +76,21 @@ struct StepCompiler {
         }
     }
 
+    /// A literal as the equal number of the type that it meets, where there is one, so that no row has to bring the two together.
+    private func aligned(_ expression: Expression, with other: FieldType) -> Expression {
+        guard case .literal(let literal) = expression else { return expression }
+        switch (literal, other) {
+        case (.int64(let number), .double) where Double(exactly: number) != nil:
+            return .converted(expression, .double)
+        case (.int64(let number), .decimal(let scale)), (.decimal(let number, _), .decimal(let scale)):
+            guard scale >= literal.type.scale else { return expression }
+            let (scaled, overflow) = number.multipliedReportingOverflow(by: powerOfTen(scale - literal.type.scale))
+            return overflow ? expression : .literal(.decimal(scaled, scale: scale))
+        default:
+            return expression
+        }
+    }
+
     private mutating func literal(_ literal: Literal) -> Int {
         switch literal {
         case .int64(let number), .decimal(let number, _): step(.constant(number), [], literal.type)
@@ -83,7 +102,9 @@ struct StepCompiler {
     private mutating func call(_ function: ScalarFunction, _ arguments: [Expression], _ type: FieldType) -> Int {
         switch function {
         case .round:
-            guard case .literal(.int64(let digits)) = arguments[1] else { preconditionFailure("the digits of round() are a literal") }
+            guard case .literal(.int64(let digits)) = arguments[1] else {
+                preconditionFailure("the digits of round() are a literal")
+            }
             return step(.round(digits: Int(digits)), [arguments[0]], type)
         case .lower, .upper, .length, .concat:
             return step(.call(function), arguments, type, readsText: true)

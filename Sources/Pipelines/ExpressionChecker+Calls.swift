@@ -24,7 +24,7 @@ extension ExpressionChecker {
             return .call(function, [a], a.type == .double ? .double : .int64)
         case .least, .greatest, .coalesce:
             var parts: [(Checked, Int)] = []
-            for argument in arguments { parts.append((try checkedArgument(argument), argument.at)) }
+            for argument in arguments { parts.append((try check(argument), argument.at)) }
             guard let (type, values) = try unified(parts) else { return nil }
             return .call(function, values, type)
         case .lower, .upper:
@@ -41,7 +41,7 @@ extension ExpressionChecker {
     }
 
     private func argument(_ syntax: ExpressionSyntax, _ type: FieldType) throws(ExpressionError) -> Expression {
-        guard let checked = try checkedArgument(syntax) else { return .null(type) }
+        guard let checked = try check(syntax) else { return .null(type) }
         guard checked.type == type else { throw mismatch(checked.type, "\(type)", syntax.at) }
         return checked
     }
@@ -50,7 +50,8 @@ extension ExpressionChecker {
         var digits = 0
         if arguments.count == 2 {
             guard case .literal(.int64(let number)) = arguments[1].form, (0...18).contains(number) else {
-                throw ExpressionError(at: arguments[1].at, what: "the digits of round() are not fixed", expected: "a number from 0 to 18")
+                throw ExpressionError(
+                    at: arguments[1].at, what: "the digits of round() are not fixed", expected: "a number from 0 to 18")
             }
             digits = Int(number)
         }
