@@ -25,7 +25,7 @@ class Cluster:
         self.producer = Producer({"bootstrap.servers": brokers, "linger.ms": 5, "acks": "all"})
 
     def unique(self, name: str) -> str:
-        return f"{name}-{os.getpid()}-{next(self.numbers)}"
+        return f"{name}_{os.getpid()}_{next(self.numbers)}"
 
     def produce(self, topic: str, messages: list[Message]) -> None:
         failed = []
