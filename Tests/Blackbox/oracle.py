@@ -10,11 +10,11 @@ import bisect
 import json
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from pipeline import Feature, Pipeline, Source, View, micros
+from pipeline import Expression, Feature, Pipeline, Source, View, micros
 
 EXACT = Context(prec=2000, Emax=999999, Emin=-999999)
 INT64 = range(-(2**63), 2**63)
@@ -40,6 +40,16 @@ class Event:
     partition: int
     offset: int
     fields: dict
+    arguments: dict = field(default_factory=dict, compare=False)
+
+    def argument(self, expression: Expression) -> tuple[object, int | None]:
+        """The argument's value and its lifted number, computed once."""
+        known = self.arguments.get(expression)
+        if known is None:
+            value = expression.of(self.fields)
+            numeric = value is not None and expression.type not in ("string", "bool", "timestamp")
+            known = self.arguments[expression] = value, lift(value, expression.type) if numeric else None
+        return known
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -100,6 +110,8 @@ def convert(value: object, type: str, unit: str) -> object:
     expected = {"string": str, "bool": bool, "timestamp": str}[type]
     if not isinstance(value, expected):
         raise Rejected("wrong_type")
+    if type == "string" and any("\ud800" <= character <= "\udfff" for character in value):
+        raise Rejected("malformed")
     if type == "timestamp":
         try:
             return parse_time(value)
@@ -202,10 +214,8 @@ def moments(lifted: list[int]) -> tuple[int, int]:
     return n * sum(x * x for x in lifted) - sum(lifted) ** 2, n
 
 
-def finish(function: str, type: str, values: list, count: int) -> object:
-    """One value. `values` are the window's non-null arguments in the log's order, `count` its events."""
-    if function == "count":
-        return count
+def finish(function: str, type: str, values: list, lifted: list[int]) -> object:
+    """One value. `values` are the window's non-null arguments in the log's order, `lifted` their numbers, if they are some."""
     if function == "count_distinct":
         return len(set(values))
     if function in ("min", "max", "first", "last"):
@@ -213,7 +223,7 @@ def finish(function: str, type: str, values: list, count: int) -> object:
             return None
         chosen = {"min": min, "max": max, "first": lambda v: v[0], "last": lambda v: v[-1]}[function](values)
         return ratio(lift(chosen, type), denominator(type)) if type.startswith("decimal") else chosen
-    lifted, under = [lift(value, type) for value in values], denominator(type)
+    under = denominator(type)
     if function == "sum":
         total = sum(lifted)
         if type == "int64":
@@ -266,10 +276,10 @@ def aggregate(feature: Feature, events: list[Event]) -> object:
     if feature.where:
         events = [e for e in events if feature.where.of(e.fields) is True]
     if feature.argument is None:
-        return finish(feature.function, "", [], len(events))
-    values = [feature.argument.of(e.fields) for e in events]
-    values = [v for v in values if v is not None]
-    return finish(feature.function, feature.argument.type, values, len(values))
+        return len(events)
+    pairs = [e.argument(feature.argument) for e in events]
+    values = [value for value, _ in pairs if value is not None]
+    return finish(feature.function, feature.argument.type, values, [number for _, number in pairs if number is not None])
 
 
 def view_events(view: View, events: list[Event]) -> list[Event]:

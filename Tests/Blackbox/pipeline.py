@@ -21,7 +21,7 @@ def micros(duration: str) -> int | None:
     return int(number) * UNITS[unit]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Expression:
     text: str
     type: str

@@ -34,7 +34,7 @@ def test_random_pipelines(freshet: Freshet, seed: int, snapshots: str | None) ->
 @pytest.mark.parametrize("entity", [("customer",), ("customer", "terminal")], ids="-".join)
 def test_every_aggregate(freshet: Freshet, entity: tuple[str, ...], snapshots: str) -> None:
     pipeline = generate.every_aggregate(snapshots, entity)
-    lines = generate.schedule(7, 500, step=3_000_000)
+    lines = generate.schedule(7, 300, step=3_000_000)
     check(freshet.replay(pipeline, {"s": b"\n".join(lines) + b"\n"}), pipeline, {"s": lines})
 
 
@@ -55,7 +55,7 @@ def test_hot_key(freshet: Freshet, seed: int, snapshots: str) -> None:
         Feature("kinds", "count_distinct", ("1m", "1h"), column("shop", "int64")),
     )
     pipeline = replace(pipeline, views=(View("hot", "s", ("customer",), features, snapshots=snapshots),))
-    lines = generate.schedule(seed, 4000, step=300_000, customers=2)
+    lines = generate.schedule(seed, 1800, step=300_000, customers=2)
     check(freshet.replay(pipeline, {"s": b"\n".join(lines) + b"\n"}), pipeline, {"s": lines})
 
 
