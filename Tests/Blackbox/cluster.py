@@ -1,0 +1,96 @@
+"""Topics to test against: real brokers, or librdkafka's mock cluster, which other processes can reach too.
+
+confluent-kafka starts a mock by `test.mock.num.brokers`, but its topics always have 4 partitions and there is no admin
+API. The C functions of the mock can say the partition count, so they are called directly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import itertools
+import os
+import time
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+Message = tuple[int, int, bytes | None, bytes | None]  # partition, timestamp in ms, key, value
+
+
+class Cluster:
+    def __init__(self, brokers: str) -> None:
+        self.brokers = brokers
+        self.numbers = itertools.count()
+        self.producer = Producer({"bootstrap.servers": brokers, "linger.ms": 5, "acks": "all"})
+
+    def unique(self, name: str) -> str:
+        return f"{name}_{os.getpid()}_{next(self.numbers)}"
+
+    def produce(self, topic: str, messages: list[Message]) -> None:
+        failed = []
+        for partition, timestamp, key, value in messages:
+            self.producer.produce(topic, value=value, key=key, partition=partition, timestamp=timestamp,
+                                  on_delivery=lambda error, _: failed.append(error) if error else None)
+            self.producer.poll(0)
+        assert self.producer.flush(30) == 0 and not failed, failed
+
+    def wait_for_group(self, group: str, ends: dict[str, list[int]], timeout: float = 40) -> None:
+        """Until the group's committed offsets have reached the ends (per partition) of its topics."""
+        consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": group, "enable.auto.commit": False})
+        wanted = {(topic, p): end for topic, counts in ends.items() for p, end in enumerate(counts) if end}
+        deadline = time.monotonic() + timeout
+        try:
+            while True:
+                committed = consumer.committed([TopicPartition(*key) for key in wanted], timeout=10)
+                behind = {(c.topic, c.partition): c.offset for c in committed if c.offset < wanted[c.topic, c.partition]}
+                if not behind:
+                    return
+                assert time.monotonic() < deadline, f"group {group} stays at {behind}, ends {wanted}"
+                time.sleep(0.1)
+        finally:
+            consumer.close()
+
+
+class RealCluster(Cluster):
+    def topic(self, name: str, partitions: int) -> str:
+        unique = self.unique(name)
+        admin = AdminClient({"bootstrap.servers": self.brokers})
+        wanted = NewTopic(unique, num_partitions=partitions, replication_factor=1,
+                          config={"retention.ms": "-1", "message.timestamp.type": "CreateTime"})
+        admin.create_topics([wanted])[unique].result(30)
+        return unique
+
+    def close(self) -> None:
+        self.producer.flush(10)
+
+
+class MockCluster(Cluster):
+    def __init__(self) -> None:
+        path = ctypes.util.find_library("rdkafka") or "librdkafka.so.1"
+        self.library = ctypes.CDLL(path)
+        pointer = ctypes.c_void_p
+        self.library.rd_kafka_new.restype = pointer
+        self.library.rd_kafka_new.argtypes = [ctypes.c_int, pointer, ctypes.c_char_p, ctypes.c_size_t]
+        self.library.rd_kafka_destroy.argtypes = [pointer]
+        self.library.rd_kafka_mock_cluster_new.restype = pointer
+        self.library.rd_kafka_mock_cluster_new.argtypes = [pointer, ctypes.c_int]
+        self.library.rd_kafka_mock_cluster_destroy.argtypes = [pointer]
+        self.library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
+        self.library.rd_kafka_mock_cluster_bootstraps.argtypes = [pointer]
+        self.library.rd_kafka_mock_topic_create.argtypes = [pointer, ctypes.c_char_p, ctypes.c_int, ctypes.c_int]
+        producer_type = 0
+        self.client = self.library.rd_kafka_new(producer_type, None, ctypes.create_string_buffer(512), 512)
+        self.mock = self.library.rd_kafka_mock_cluster_new(self.client, 1)
+        super().__init__(self.library.rd_kafka_mock_cluster_bootstraps(self.mock).decode())
+
+    def topic(self, name: str, partitions: int) -> str:
+        unique = self.unique(name)
+        error = self.library.rd_kafka_mock_topic_create(self.mock, unique.encode(), partitions, 1)
+        assert error == 0, f"the mock refused topic {unique}: {error}"
+        return unique
+
+    def close(self) -> None:
+        self.producer.flush(10)
+        self.library.rd_kafka_mock_cluster_destroy(self.mock)
+        self.library.rd_kafka_destroy(self.client)
