@@ -62,8 +62,7 @@ public final class ViewProgram {
         self.layout = layout
         olderShift = plan.bounds == .closed || plan.bounds == .closedOpen ? 1 : 0
         newerShift = plan.bounds == .open || plan.bounds == .closedOpen ? 1 : 0
-        retention =
-            plan.values.contains { $0.window == nil } ? nil : plan.values.map { $0.window! + $0.delay }.max() ?? .zero
+        retention = plan.retention
 
         let delays = Set(plan.values.map(\.delay)).sorted()
         passCount = delays.count

@@ -1,6 +1,3 @@
-internal import Glibc
-import Synchronization
-
 /// A bounded queue between threads. Sending waits while it is full: that is the back-pressure.
 final class Channel<Element>: @unchecked Sendable {
     private var elements: [Element] = []
@@ -47,61 +44,4 @@ final class Channel<Element>: @unchecked Sendable {
         monitor.wakeAll()
         monitor.unlock()
     }
-}
-
-/// A mutex and a condition, for the few places where threads wait for each other.
-@safe
-final class Monitor: @unchecked Sendable {
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-
-    init() {
-        unsafe mutex.initialize(to: pthread_mutex_t())
-        unsafe condition.initialize(to: pthread_cond_t())
-        unsafe pthread_mutex_init(mutex, nil)
-        unsafe pthread_cond_init(condition, nil)
-    }
-
-    deinit {
-        unsafe pthread_cond_destroy(condition)
-        unsafe pthread_mutex_destroy(mutex)
-        unsafe condition.deallocate()
-        unsafe mutex.deallocate()
-    }
-
-    func lock() { unsafe _ = pthread_mutex_lock(mutex) }
-    func unlock() { unsafe _ = pthread_mutex_unlock(mutex) }
-    /// Requires: the lock is held; it is again when this returns.
-    func wait() { unsafe _ = pthread_cond_wait(condition, mutex) }
-    func wakeAll() { unsafe _ = pthread_cond_broadcast(condition) }
-
-    func locked<R>(_ body: () -> R) -> R {
-        lock()
-        defer { unlock() }
-        return body()
-    }
-}
-
-/// A thread of the operating system: the data path blocks, so it stays off Swift's cooperative pool.
-@safe
-struct WorkThread: @unchecked Sendable {
-    private let handle: pthread_t
-
-    private final class Start {
-        let body: () -> Void
-        init(_ body: @escaping () -> Void) { self.body = body }
-    }
-
-    init(_ body: @escaping @Sendable () -> Void) {
-        let start = unsafe Unmanaged.passRetained(Start(body)).toOpaque()
-        var handle = pthread_t()
-        let result = unsafe pthread_create(&handle, nil, { argument in
-            unsafe Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue().body()
-            return nil
-        }, start)
-        precondition(result == 0, "the system gives no more threads")
-        self.handle = handle
-    }
-
-    func join() { _ = pthread_join(handle, nil) }
 }

@@ -38,7 +38,7 @@ public final class Worker: @unchecked Sendable {
     var wake: (@Sendable () -> Void)?
     /// Called on the committer's thread with the offsets that a durable commit fixed.
     var didCommit: (@Sendable ([[Int32: Int64]]) -> Void)?
-    let status = RunStatus()
+    public let status = RunStatus()
 
     public init(_ plan: Plan, _ options: WorkerOptions, log: Logger) throws {
         self.plan = plan

@@ -1,0 +1,48 @@
+import Glibc
+import Records
+import Synchronization
+import Worker
+
+/// How far a long run is, on a terminal: one line on standard error, rewritten.
+final class Progress: Sendable {
+    private let flag = Flag()
+    private let thread: WorkThread?
+
+    private final class Flag: Sendable { let isStopping = Atomic<Bool>(false) }
+
+    init(_ status: RunStatus) {
+        guard isatty(2) == 1 else {
+            thread = nil
+            return
+        }
+        thread = WorkThread { [flag] in
+            let started = Clock.monotonic()
+            while !flag.isStopping.load(ordering: .relaxed) {
+                usleep(200_000)
+                Progress.show(status.figures, elapsed: Double(Clock.monotonic() - started) / 1e6)
+            }
+            Progress.write("\r\u{1B}[K")
+        }
+    }
+
+    func stop() {
+        flag.isStopping.store(true, ordering: .relaxed)
+        thread?.join()
+    }
+
+    private static func show(_ figures: RunStatus.Figures, elapsed: Double) {
+        var line = "\r\u{1B}[K\(figures.records) records, \(Int(Double(figures.records) / elapsed)) records/s"
+        if let fraction = figures.fraction, fraction > 0 {
+            line += ", \(Int(fraction * 100)) %, \(Int(elapsed / fraction * (1 - fraction))) s left"
+        }
+        if figures.watermark > .distantPast && figures.watermark < .distantFuture {
+            line += ", watermark \(figures.watermark.rfc3339())"
+        }
+        write(line)
+    }
+
+    private static func write(_ text: String) {
+        var text = text
+        text.withUTF8 { unsafe _ = Glibc.write(2, $0.baseAddress, $0.count) }
+    }
+}
