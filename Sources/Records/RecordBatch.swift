@@ -71,7 +71,9 @@ public struct TextArena: ~Copyable {
 
     public mutating func append(_ bytes: UnsafeRawBufferPointer) -> TextReference {
         reserve(bytes.count)
-        if let source = bytes.baseAddress { unsafe UnsafeMutableRawPointer(base + count).copyMemory(from: source, byteCount: bytes.count) }
+        if let source = bytes.baseAddress {
+            unsafe UnsafeMutableRawPointer(base + count).copyMemory(from: source, byteCount: bytes.count)
+        }
         defer { count += bytes.count }
         return TextReference(offset: count, length: bytes.count)
     }

@@ -15,7 +15,9 @@ struct Seeded: RandomNumberGenerator {
     }
 }
 
-func field(_ name: String, _ type: FieldType, optional: Bool = false, unit: TimeUnit = .milliseconds, stored: Bool = true) -> RecordField {
+func field(_ name: String, _ type: FieldType, optional: Bool = false, unit: TimeUnit = .milliseconds, stored: Bool = true)
+    -> RecordField
+{
     RecordField(name: name, type: type, optional: optional, unit: unit, stored: stored)
 }
 

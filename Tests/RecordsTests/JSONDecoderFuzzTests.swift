@@ -6,8 +6,10 @@ import Testing
     static let fields = [
         field("id", .int64), field("t", .timestamp, unit: .seconds), field("at", .timestamp, optional: true, unit: .rfc3339),
         field("amount", .decimal(scale: 2)), field("ratio", .double, optional: true), field("ok", .bool, optional: true),
-        field("name", .string, optional: true), field("a.name", .string, optional: true), field("a.b.amount", .decimal(scale: 4), optional: true),
-        field("a.b.ok", .bool, optional: true, stored: false), field("a_key_that_is_longer_than_31_bytes_", .string, optional: true),
+        field("name", .string, optional: true), field("a.name", .string, optional: true),
+        field("a.b.amount", .decimal(scale: 4), optional: true),
+        field("a.b.ok", .bool, optional: true, stored: false),
+        field("a_key_that_is_longer_than_31_bytes_", .string, optional: true),
         field("us", .timestamp, optional: true, unit: .microseconds),
     ]
 
@@ -19,12 +21,14 @@ import Testing
         for round in 0..<4_000 {
             var record = Array(randomRecord(&random).utf8)
             if round % 2 == 1 { damage(&record, &random) }
-            let behind = Bool.random(using: &random) ? (0..<64).map { _ in "\"}],:0 e\\".utf8.randomElement(using: &random)! } : []
+            let behind =
+                Bool.random(using: &random) ? (0..<64).map { _ in "\"}],:0 e\\".utf8.randomElement(using: &random)! } : []
             let got = decoding.decode(record, behind: behind)
             let wanted = SlowRow.read(record, Self.fields, eventTime: 1)
             if case .row = got { accepted += 1 }
             guard got == wanted else {
-                Issue.record("seed \(seed), round \(round): \(got) instead of \(wanted) for \(String(decoding: record, as: UTF8.self))")
+                Issue.record(
+                    "seed \(seed), round \(round): \(got) instead of \(wanted) for \(String(decoding: record, as: UTF8.self))")
                 return
             }
         }
@@ -36,13 +40,17 @@ import Testing
         func put(_ key: String, _ value: String) { members.append((key, value)) }
         put("id", number(&random, plain: true))
         put("t", number(&random, plain: true))
-        put("amount", Int.random(in: 0..<3, using: &random) == 0 ? "\"\(number(&random, plain: true))\"" : number(&random, plain: true))
+        put(
+            "amount",
+            Int.random(in: 0..<3, using: &random) == 0 ? "\"\(number(&random, plain: true))\"" : number(&random, plain: true))
         for key in ["at", "ratio", "ok", "name", "a_key_that_is_longer_than_31_bytes_", "us"] where Bool.random(using: &random) {
             put(key, value(for: key, &random))
         }
         if Bool.random(using: &random) {
             var inner = ["\"name\":\(value(for: "name", &random))"]
-            if Bool.random(using: &random) { inner.append("\"b\":{\"amount\":\(number(&random, plain: true)),\"ok\":\(value(for: "ok", &random))}") }
+            if Bool.random(using: &random) {
+                inner.append("\"b\":{\"amount\":\(number(&random, plain: true)),\"ok\":\(value(for: "ok", &random))}")
+            }
             put("a", "{\(inner.shuffled(using: &random).joined(separator: ", "))}")
         }
         if Int.random(in: 0..<4, using: &random) == 0 {
@@ -51,7 +59,8 @@ import Testing
         if Int.random(in: 0..<4, using: &random) == 0 { put("unknown", anything(&random, depth: 0)) }
         if Int.random(in: 0..<2, using: &random) == 0 { members.shuffle(using: &random) }
         let space = ["", " ", "\n\t"].randomElement(using: &random)!
-        let joined = members.map { key, value in "\(escaped(key, &random))\(space):\(space)\(value)" }.joined(separator: "\(space),")
+        let joined = members.map { key, value in "\(escaped(key, &random))\(space):\(space)\(value)" }.joined(
+            separator: "\(space),")
         return "{\(space)\(joined)}\(space)"
     }
 
@@ -61,7 +70,10 @@ import Testing
         case "at": "\"2024-02-\(Int.random(in: 10...31, using: &random)) 23:59:\(Int.random(in: 10...60, using: &random)).5\""
         case "ratio", "us": number(&random, plain: false)
         case "ok": Bool.random(using: &random) ? "true" : "false"
-        default: escaped(["", "x", "c-596", "grüße 😀", "a\"b\\c\n", "12345678", "123456789012345678"].randomElement(using: &random)!, &random)
+        default:
+            escaped(
+                ["", "x", "c-596", "grüße 😀", "a\"b\\c\n", "12345678", "123456789012345678"].randomElement(using: &random)!,
+                &random)
         }
     }
 
@@ -69,7 +81,9 @@ import Testing
         let all = Int.random(in: 0..<10, using: &random) == 0
         let body = text.utf16.map { unit -> String in
             let hex = String(unit, radix: 16)
-            if all || unit < 0x20 || unit == 0x22 || unit == 0x5C { return "\\u" + String(repeating: "0", count: 4 - hex.count) + hex }
+            if all || unit < 0x20 || unit == 0x22 || unit == 0x5C {
+                return "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            }
             return UnicodeScalar(unit).map { String(Character($0)) } ?? "\\u" + hex
         }
         return "\"\(body.joined())\""
@@ -77,10 +91,13 @@ import Testing
 
     func number(_ random: inout Seeded, plain: Bool) -> String {
         func digits(_ range: ClosedRange<Int>) -> String {
-            let text = (0..<Int.random(in: range, using: &random)).map { _ in "\(Int.random(in: 0...9, using: &random))" }.joined()
+            let text = (0..<Int.random(in: range, using: &random)).map { _ in "\(Int.random(in: 0...9, using: &random))" }
+                .joined()
             return text
         }
-        if plain, Int.random(in: 0..<12, using: &random) != 0 { return "\(Int.random(in: -99_999...99_999_999_999, using: &random))" }
+        if plain, Int.random(in: 0..<12, using: &random) != 0 {
+            return "\(Int.random(in: -99_999...99_999_999_999, using: &random))"
+        }
         var whole = digits(1...24).drop { $0 == "0" }
         if whole.isEmpty { whole = "0" }
         var text = (Bool.random(using: &random) ? "-" : "") + whole
@@ -98,7 +115,9 @@ import Testing
         case 2: return "false"
         case 3: return number(&random, plain: false)
         case 4: return escaped("text \u{1}", &random)
-        case 5: return "[\((0..<Int.random(in: 0..<4, using: &random)).map { _ in anything(&random, depth: depth + 1) }.joined(separator: ","))]"
+        case 5:
+            return
+                "[\((0..<Int.random(in: 0..<4, using: &random)).map { _ in anything(&random, depth: depth + 1) }.joined(separator: ","))]"
         default:
             let members = (0..<Int.random(in: 0..<4, using: &random)).map { _ in
                 "\(escaped(["name", "b", "amount", "z"].randomElement(using: &random)!, &random)): \(anything(&random, depth: depth + 1))"

@@ -4,13 +4,15 @@ import Testing
 @Suite struct JSONDecoderTests {
     /// One value under `x` of a type: the row's value or the reason.
     @Test(arguments: [
-        (FieldType.int64, "1", "1"), (.int64, "-0", "0"), (.int64, "1.0", "1"), (.int64, "1e3", "1000"), (.int64, "1500E-2", "15"),
+        (FieldType.int64, "1", "1"), (.int64, "-0", "0"), (.int64, "1.0", "1"), (.int64, "1e3", "1000"),
+        (.int64, "1500E-2", "15"),
         (.int64, "9223372036854775807", "9223372036854775807"), (.int64, "-9223372036854775808", "-9223372036854775808"),
         (.int64, "9223372036854775808", "out_of_range"), (.int64, "-9223372036854775809", "out_of_range"),
         (.int64, "18446744073709551617", "out_of_range"), (.int64, "1e999999999", "out_of_range"), (.int64, "0e999999999", "0"),
         (.int64, "0.5", "wrong_type"), (.int64, "1e-999999999", "wrong_type"), (.int64, "9223372036854775808.5", "wrong_type"),
         (.int64, "100000000000000000000e-20", "1"), (.int64, "1.00000000000000000000000", "1"),
-        (.int64, "\"1\"", "wrong_type"), (.int64, "true", "wrong_type"), (.int64, "[1]", "wrong_type"), (.int64, "{}", "wrong_type"),
+        (.int64, "\"1\"", "wrong_type"), (.int64, "true", "wrong_type"), (.int64, "[1]", "wrong_type"),
+        (.int64, "{}", "wrong_type"),
         (.int64, "01", "malformed"), (.int64, "1.", "malformed"), (.int64, "+1", "malformed"), (.int64, "-", "malformed"),
         (.int64, ".5", "malformed"), (.int64, "1e", "malformed"), (.int64, "1e+", "malformed"), (.int64, "--1", "malformed"),
         (.int64, "0x1", "malformed"), (.int64, "1 2", "malformed"), (.int64, "1\u{0}", "malformed"), (.int64, "1a", "malformed"),
@@ -31,18 +33,23 @@ import Testing
         (.string, "'a'", "malformed"), (.string, "\"a\" \u{B}", "malformed"), (.string, "\"a\"\u{C}", "malformed"),
         (.decimal(scale: 2), "57.16", "5716"), (.decimal(scale: 2), "146.00", "14600"), (.decimal(scale: 2), "1.005", "101"),
         (.decimal(scale: 2), "-1.005", "-101"), (.decimal(scale: 2), "1.00499999999999999999999999", "100"),
-        (.decimal(scale: 2), "1.5e2", "15000"), (.decimal(scale: 2), "\"12.50\"", "1250"), (.decimal(scale: 2), "\"-1e1\"", "-1000"),
+        (.decimal(scale: 2), "1.5e2", "15000"), (.decimal(scale: 2), "\"12.50\"", "1250"),
+        (.decimal(scale: 2), "\"-1e1\"", "-1000"),
         (.decimal(scale: 2), #""\u0031.5""#, "150"), (.decimal(scale: 2), "\" 1\"", "wrong_type"),
-        (.decimal(scale: 2), "\"+1\"", "wrong_type"), (.decimal(scale: 2), "\"\"", "wrong_type"), (.decimal(scale: 2), "\"1x\"", "wrong_type"),
+        (.decimal(scale: 2), "\"+1\"", "wrong_type"), (.decimal(scale: 2), "\"\"", "wrong_type"),
+        (.decimal(scale: 2), "\"1x\"", "wrong_type"),
         (.decimal(scale: 2), "\"01\"", "wrong_type"), (.decimal(scale: 2), "\"1.5\\u0000\"", "wrong_type"),
         (.decimal(scale: 2), "1e999999999", "out_of_range"), (.decimal(scale: 2), "1e-999999999", "0"),
         (.decimal(scale: 2), "0e999999999", "0"), (.decimal(scale: 2), "\"1e99999999999999999999999\"", "out_of_range"),
-        (.decimal(scale: 2), "92233720368547758.07", "9223372036854775807"), (.decimal(scale: 2), "92233720368547758.08", "out_of_range"),
+        (.decimal(scale: 2), "92233720368547758.07", "9223372036854775807"),
+        (.decimal(scale: 2), "92233720368547758.08", "out_of_range"),
         (.decimal(scale: 2), "92233720368547758.074999999999", "9223372036854775807"),
-        (.decimal(scale: 2), "-92233720368547758.085", "out_of_range"), (.decimal(scale: 2), "-92233720368547758.08", "-9223372036854775808"),
+        (.decimal(scale: 2), "-92233720368547758.085", "out_of_range"),
+        (.decimal(scale: 2), "-92233720368547758.08", "-9223372036854775808"),
         (.decimal(scale: 2), "0.005", "1"), (.decimal(scale: 2), "0.0049", "0"), (.decimal(scale: 2), "true", "wrong_type"),
         (.decimal(scale: 18), "9.2233720368547758075", "out_of_range"), (.decimal(scale: 18), "0.0000000000000000015", "2"),
-        (.decimal(scale: 0), "0.000000000000000000000000000001e30", "1"), (.decimal(scale: 0), "99999999999999999999", "out_of_range"),
+        (.decimal(scale: 0), "0.000000000000000000000000000001e30", "1"),
+        (.decimal(scale: 0), "99999999999999999999", "out_of_range"),
         (.timestamp, "1522540831000", "1522540831000000"), (.timestamp, "1.0005", "1001"), (.timestamp, "-0.0005", "-1"),
         (.timestamp, "1.5e12", "1500000000000000"), (.timestamp, "9223372036854775.807", "9223372036854775807"),
         (.timestamp, "9223372036854775.808", "out_of_range"), (.timestamp, "\"1\"", "wrong_type"),
@@ -62,18 +69,25 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "malformed"), (" ", "malformed"), ("{", "malformed"), ("}", "malformed"), ("{}", "missing_field"), ("[]", "malformed"),
-        ("1", "malformed"), ("\"a\"", "malformed"), ("null", "malformed"), (#"{"t":1}{"#, "malformed"), (#"{"t":1}}"#, "malformed"),
+        ("", "malformed"), (" ", "malformed"), ("{", "malformed"), ("}", "malformed"), ("{}", "missing_field"),
+        ("[]", "malformed"),
+        ("1", "malformed"), ("\"a\"", "malformed"), ("null", "malformed"), (#"{"t":1}{"#, "malformed"),
+        (#"{"t":1}}"#, "malformed"),
         (#"{"t":1} {"t":1}"#, "malformed"), (#"{"t":1},"#, "malformed"), (#"{"t":1,}"#, "malformed"), (#"{,"t":1}"#, "malformed"),
-        (#"{"t" 1}"#, "malformed"), (#"{"t":}"#, "malformed"), (#"{"t"}"#, "malformed"), (#"{t:1}"#, "malformed"), (#"{1:1}"#, "malformed"),
-        (#"{"t":1"#, "malformed"), (#"{"t":1]"#, "malformed"), (#"{"t":1,"u":[1,]}"#, "malformed"), (#"{"t":1,"u":[,1]}"#, "malformed"),
+        (#"{"t" 1}"#, "malformed"), (#"{"t":}"#, "malformed"), (#"{"t"}"#, "malformed"), (#"{t:1}"#, "malformed"),
+        (#"{1:1}"#, "malformed"),
+        (#"{"t":1"#, "malformed"), (#"{"t":1]"#, "malformed"), (#"{"t":1,"u":[1,]}"#, "malformed"),
+        (#"{"t":1,"u":[,1]}"#, "malformed"),
         (#"{"t":1,"u":[1 2]}"#, "malformed"), (#"{"t":1,"u":[1}}"#, "malformed"), (#"{"t":1,"u":{"v":[{}]}"#, "malformed"),
         (#"{"t":1,"u":tru}"#, "malformed"), (#"{"t":1,"u":nul}"#, "malformed"), (#"{"t":1,"u":{"a":01}}"#, "malformed"),
         (#"{"t":1,"u":"\x"}"#, "malformed"), (#"{"t":1,"u\x":1}"#, "malformed"), (#"{"t":1,"u":"\ud800"}"#, "malformed"),
-        ("{\"t\":1}\u{0}", "malformed"), ("\u{0}{\"t\":1}", "malformed"), ("{\"t\":1}\u{C}", "malformed"), ("\u{FEFF}{\"t\":1}", "malformed"),
+        ("{\"t\":1}\u{0}", "malformed"), ("\u{0}{\"t\":1}", "malformed"), ("{\"t\":1}\u{C}", "malformed"),
+        ("\u{FEFF}{\"t\":1}", "malformed"),
         ("{\"t\":\u{1A}1}", "malformed"), ("{\"t\":1\u{A0}}", "malformed"),
-        (#"{"t":1}"#, "1000"), (" \t\r\n{ \"t\" : 1 } \n", "1000"), (#"{"u":[{"a":[]},1.5e3,"x",null,true,false,{}],"t":1}"#, "1000"),
-        (#"{"\u0074":2}"#, "2000"), (#"{"t":2,"t":3}"#, "3000"), (#"{"t":"x","t":3}"#, "3000"), (#"{"t":3,"t":"x"}"#, "wrong_type"),
+        (#"{"t":1}"#, "1000"), (" \t\r\n{ \"t\" : 1 } \n", "1000"),
+        (#"{"u":[{"a":[]},1.5e3,"x",null,true,false,{}],"t":1}"#, "1000"),
+        (#"{"\u0074":2}"#, "2000"), (#"{"t":2,"t":3}"#, "3000"), (#"{"t":"x","t":3}"#, "3000"),
+        (#"{"t":3,"t":"x"}"#, "wrong_type"),
         (#"{"t":3,"\u0074":null}"#, "missing_field"), (#"{"T":1}"#, "missing_field"), (#"{"":1,"t":1}"#, "1000"),
         (#"{"tt":1,"t":4}"#, "4000"), (#"{"t\u0000":1,"t":4}"#, "4000"),
     ])
@@ -103,7 +117,8 @@ import Testing
         let null = unsafe decoder.decode(RawRecord(value: nil, readableBytes: 0), into: batch)
         #expect(null?.reason == .malformed)
         #expect(null?.error == "the message is null")
-        let empty = unsafe decoder.decode(RawRecord(value: UnsafeRawBufferPointer(start: nil, count: 0), readableBytes: 0), into: batch)
+        let empty = unsafe decoder.decode(
+            RawRecord(value: UnsafeRawBufferPointer(start: nil, count: 0), readableBytes: 0), into: batch)
         #expect(empty?.reason == .malformed)
     }
 
@@ -137,9 +152,11 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"t":1,"card":{"id":7,"country":"de"}}"#, "1000 7 de"), (#"{"card":{"country":"de","x":1,"id":7},"t":1}"#, "1000 7 de"),
+        (#"{"t":1,"card":{"id":7,"country":"de"}}"#, "1000 7 de"),
+        (#"{"card":{"country":"de","x":1,"id":7},"t":1}"#, "1000 7 de"),
         (#"{"t":1,"card":{"id":7}}"#, "1000 7 null"), (#"{"t":1,"card":{"id":7,"country":null}}"#, "1000 7 null"),
-        (#"{"t":1,"card":{"id":7},"card":{"country":"de"}}"#, "missing_field"), (#"{"t":1,"card":3,"card":{"id":7}}"#, "1000 7 null"),
+        (#"{"t":1,"card":{"id":7},"card":{"country":"de"}}"#, "missing_field"),
+        (#"{"t":1,"card":3,"card":{"id":7}}"#, "1000 7 null"),
         (#"{"t":1,"card":{"id":7},"card":3}"#, "wrong_type"), (#"{"t":1,"card":{"id":7},"card":null}"#, "missing_field"),
         (#"{"t":1,"card":null}"#, "missing_field"), (#"{"t":1}"#, "missing_field"), (#"{"t":1,"card":[]}"#, "wrong_type"),
         (#"{"t":1,"card":"x"}"#, "wrong_type"), (#"{"t":1,"card.id":7}"#, "missing_field"),
@@ -149,7 +166,8 @@ import Testing
     func nested(text: String, expected: String) {
         let fields = [field("t", .timestamp), field("card.id", .int64), field("card.country", .string, optional: true)]
         var decoding = Decoding(fields, eventTime: 0)
-        let wanted: SlowRow = RejectionReason(rawValue: expected).map { .rejected($0) }
+        let wanted: SlowRow =
+            RejectionReason(rawValue: expected).map { .rejected($0) }
             ?? .row(expected.split(separator: " ").map(String.init))
         let got = decoding.decode(text)
         #expect(got == wanted)
@@ -164,13 +182,16 @@ import Testing
         (#"{"t":"x","amount":1,"card":{"id":1}}"#, "field t: expected a timestamp as a number of ms, found \"x\""),
         (#"{"t":1,"amount":1,"card":[1, 2]}"#, "field card.id: expected card to be an object, found [1, 2]"),
         (#"{"t":1,"amount":1e99,"card":{"id":1}}"#, "field amount: 1e99 is out of the range of decimal(2)"),
-        ("{\"t\":1,\"amount\":\"\(String(repeating: "é", count: 50))\",\"card\":{\"id\":1}}",
-            "field amount: expected decimal(2), found \"\(String(repeating: "?", count: 39))..."),
+        (
+            "{\"t\":1,\"amount\":\"\(String(repeating: "é", count: 50))\",\"card\":{\"id\":1}}",
+            "field amount: expected decimal(2), found \"\(String(repeating: "?", count: 39))..."
+        ),
         (#"{"t":1,"amount":01}"#, "at byte 16: Problem while parsing a number"),
         (#"{"t":1,"amount":"1}"#, "A string is opened, but never closed."),
     ])
     func sentence(text: String, expected: String) {
-        var decoding = Decoding([field("t", .timestamp), field("amount", .decimal(scale: 2)), field("card.id", .int64)], eventTime: 0)
+        var decoding = Decoding(
+            [field("t", .timestamp), field("amount", .decimal(scale: 2)), field("card.id", .int64)], eventTime: 0)
         _ = decoding.decode(text)
         #expect(decoding.error == expected)
     }

@@ -93,7 +93,8 @@ func slowFixed(_ text: String, shift: Int, exact: Bool) -> Result<String?, Rejec
 
 /// Microseconds of an RFC 3339 text, by a pattern and by counting years and months one by one.
 func slowInstant(_ text: String) -> Int64? {
-    let pattern = /([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]+)?([Zz]|[+-][0-9]{2}(:[0-9]{2})?)?/
+    let pattern =
+        /([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]+)?([Zz]|[+-][0-9]{2}(:[0-9]{2})?)?/
     guard text.utf8.allSatisfy({ $0 < 0x80 }), let match = text.wholeMatch(of: pattern) else { return nil }
     let n = [match.1, match.2, match.3, match.4, match.5, match.6].map { Int64($0)! }
     guard n[0] >= 1, 1...12 ~= n[1], n[2] >= 1, n[2] <= slowDays(n[0], n[1]), n[3] < 24, n[4] < 60, n[5] <= 60 else { return nil }

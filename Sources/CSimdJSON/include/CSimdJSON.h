@@ -69,8 +69,8 @@ void json_reader_destroy(JSONReader *);
 // Where the rows go from now on: one column per field, and the event time's lane.
 void json_reader_bind(JSONReader *, const JSONColumn *columns, int64_t *times);
 
-// Decodes one record into row `row`. `text` has room for `length + json_padding` bytes from `*text_count` on; what strings took is
-// added to `*text_count`, unless the outcome is a failure.
+// Decodes one record into row `row`. `text` has room for `length + json_padding` bytes from `*text_count` on; what
+// strings took is added to `*text_count`, unless the outcome is a failure.
 JSONOutcome json_reader_decode(
     JSONReader *, const uint8_t *record, size_t length, size_t readable_after, size_t row, uint8_t *text, size_t *text_count);
 
