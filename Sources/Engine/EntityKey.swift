@@ -33,6 +33,33 @@ public enum EntityKey {
         }
     }
 
+    /// The key of an entity from its fields as text, as a person or a request names them; nil where one does not fit its type.
+    public static func parse(_ fields: [String], types: [FieldType], into arena: inout TextArena) -> Bool {
+        guard fields.count == types.count else { return false }
+        var texts = TextArena(capacity: 256)
+        for (field, type) in zip(fields, types) {
+            let word: Int64
+            switch type {
+            case .string: word = texts.append(field).word
+            case .int64:
+                guard let number = Int64(field) else { return false }
+                word = number
+            case .bool:
+                guard let flag = Bool(field) else { return false }
+                word = flag ? 1 : 0
+            case .timestamp:
+                guard let time = parseTimestamp(field) else { return false }
+                word = time.microseconds
+            case .decimal(let scale):
+                guard case .success(let number) = parseDecimal(field, scale: scale) else { return false }
+                word = number
+            case .double: return false
+            }
+            unsafe append(word, type: type, texts: texts, to: &arena)
+        }
+        return true
+    }
+
     /// Reads the field at `offset`, which moves behind it. A string's text is appended to `texts`, the word refers to it.
     /// Requires: the bytes come from `append` with the same types.
     @unsafe

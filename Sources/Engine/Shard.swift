@@ -70,7 +70,7 @@ public struct Shard: ~Copyable {
         }
     }
 
-    private mutating func want(_ index: Int) {
+    mutating func want(_ index: Int) {
         guard table.entities[index].state.isDisjoint(with: [.resident, .awaited]) else { return }
         table.entities[index].state.insert(.awaited)
         awaited.append(UInt32(index))
@@ -153,6 +153,13 @@ public struct Shard: ~Copyable {
     /// In modes without waiting rows the watermark only says what may leave.
     public mutating func advance(to watermark: EventTime) {
         if program.plan.snapshots != .final { finish(through: watermark) }
+    }
+
+    var emptyLog: TimeLog { TimeLog() }
+
+    mutating func evaluate(_ log: TimeLog, at time: EventTime, _ rows: RowBuffer) {
+        evaluator.evaluate(log, at: time.microseconds, into: rows, row: rows.count)
+        rows.count += 1
     }
 
     private mutating func appendRow(_ index: Int, time: Int64, partition: Int32, offset: Int64, _ rows: RowBuffer) {

@@ -123,7 +123,7 @@ public final class ViewProgram {
     /// The oldest instant whose events any value at `time` can depend on; events at or before it do not count.
     public func reach(at time: EventTime) -> EventTime {
         guard let retention else { return .distantPast }
-        return time - retention
+        return time - retention - TimeSpan(microseconds: olderShift)
     }
 }
 

@@ -19,6 +19,8 @@ enum ShardMessage: @unchecked Sendable {
     case commit(Commit)
     /// The commit is durable.
     case committed
+    /// An online read: answered between turns.
+    case read(ReadRequest)
     /// The input is over: finish every row that the watermarks allow and make parts of all.
     case end(watermarks: [EventTime])
 }
@@ -188,6 +190,7 @@ final class ShardThread: @unchecked Sendable {
         case .turn(let batches, let watermarks): try turn(batches, watermarks)
         case .commit(let commit): try contribute(to: commit)
         case .committed: try committed()
+        case .read(let request): try answer(request)
         case .end(let watermarks): try end(watermarks)
         }
     }
@@ -302,6 +305,25 @@ final class ShardThread: @unchecked Sendable {
             for seat in shards.values { seat.shard.evict(to: Int(Double(seat.shard.bytes) * kept)) }
         }
         publishBytes()
+    }
+
+    // MARK: - Reads
+
+    /// Looks the entity up in all shards of the view here: where a slice is a partition, only the producer knows which.
+    private func answer(_ request: ReadRequest) throws {
+        var answer: ReadRequest.Answer?
+        let program = context.programs[request.view]
+        let rows = RowBuffer(entity: [], values: program.valueTypes, capacity: 1)
+        for id in order where id.view == request.view && (request.slice ?? id.slice) == id.slice {
+            let seat = shards[id]!
+            let entity = unsafe request.withKey { hash, key in unsafe seat.shard.locate(hash: hash, key: key) }
+            try bring(seat, id)
+            guard let entity, seat.shard.hasEvents(entity) else { continue }
+            let missing = seat.shard.read(entity, at: request.at, rows: rows)
+            answer = ReadRequest.Answer(values: request.values(program, rows), missingThrough: missing)
+            break
+        }
+        request.answer(answer)
     }
 
     private func end(_ watermarks: [EventTime]) throws {

@@ -23,7 +23,7 @@ extension Worker {
                         line, partition: 0, offset: number, timestamp: nil, limit: limit, key: nil, now: monotonic)
                     return !task.isFull && bytes < Bounds.batchBytes
                 }
-                if !goesOn { task.reachedEnd(0, isFinished: options.stateDirectory == nil) }
+                if !goesOn || file.isExhausted { task.reachedEnd(0, isFinished: options.stateDirectory == nil) }
                 try turn(task)
             }
             if let total, total > 0 {

@@ -1,4 +1,4 @@
-internal import Engine
+public import Engine
 internal import Glibc
 internal import History
 internal import Kafka
@@ -204,10 +204,28 @@ public final class Worker: @unchecked Sendable {
         return plan.views.map { bySource[$0.source] }
     }
 
+    /// The values of one entity over all that was applied so far; any thread may ask while the worker runs.
+    ///
+    /// - Parameters:
+    ///   - key: the entity's fields, as text.
+    ///   - time: nil for the instant that the view's `serve_at` says.
+    public func read(view name: String, key: [String], at time: EventTime?) throws -> FeatureValues {
+        guard let view = plan.views.firstIndex(where: { $0.name == name }) else {
+            throw WorkerError("there is no view \(name)", isInput: true)
+        }
+        let source = plan.views[view].source
+        let latest = status.figures.newestBySource.indices.contains(source) ? status.figures.newestBySource[source] : .distantPast
+        let at = time ?? (plan.views[view].serveAt == .now ? Clock.now() : latest)
+        let request = try ReadRequest(
+            programs[view], view: view, key: key, at: at, sliceCount: sliceCount, answersExpected: threads.count)
+        for thread in threads where !thread.inbox.send(.read(request)) { request.answer(nil) }
+        return try request.wait(programs[view])
+    }
+
     private func publishStatus() {
         status.publish(
             records: tasks.reduce(0) { $0 + $1.counters.reduce(0, +) }, rows: context.rowsOut.load(ordering: .relaxed),
-            watermark: tasks.map(\.lastWatermark).min() ?? .distantPast, newest: tasks.map(\.newest).max() ?? .distantPast,
+            watermark: tasks.map(\.lastWatermark).min() ?? .distantPast, newest: tasks.map(\.newest),
             rejected: tasks.map(\.counters))
     }
 
@@ -320,7 +338,9 @@ public final class RunStatus: @unchecked Sendable {
         public var records: UInt64 = 0
         public var rows = 0
         public var watermark = EventTime.distantPast
-        public var newest = EventTime.distantPast
+        /// The newest event time of each source.
+        public var newestBySource: [EventTime] = []
+        public var newest: EventTime { newestBySource.max() ?? .distantPast }
         /// Per source, as `RunSummary.Source.counters`.
         public var counters: [[UInt64]] = []
         /// Of the input, 0 to 1, where its end is known.
@@ -334,12 +354,12 @@ public final class RunStatus: @unchecked Sendable {
 
     public var figures: Figures { monitor.locked { current } }
 
-    func publish(records: UInt64, rows: Int, watermark: EventTime, newest: EventTime, rejected: [[UInt64]]) {
+    func publish(records: UInt64, rows: Int, watermark: EventTime, newest: [EventTime], rejected: [[UInt64]]) {
         monitor.locked {
             current.records = records
             current.rows = rows
             current.watermark = watermark
-            current.newest = newest
+            current.newestBySource = newest
             current.counters = rejected
         }
     }

@@ -1,0 +1,50 @@
+public import Engine
+public import Pipelines
+public import Records
+internal import Store
+
+/// Reads online values from a state folder, beside a worker that goes on writing it, as of the last commit.
+public final class StateReader {
+    private let plan: Plan
+    private let store: StateStore
+    private let checkpoint: Checkpoint
+
+    public init(_ plan: Plan, directory: String) throws {
+        self.plan = plan
+        store = try StateStore(path: directory, readOnly: true)
+        guard let checkpoint = try store.checkpoint() else {
+            throw WorkerError("\(directory) holds no committed state yet", isInput: true)
+        }
+        guard checkpoint.fingerprint == plan.stateFingerprint else {
+            throw WorkerError("the state in \(directory) was made by another pipeline than this one", isInput: true)
+        }
+        self.checkpoint = checkpoint
+    }
+
+    /// As `Worker.read`.
+    public func read(view name: String, key: [String], at time: EventTime?) throws -> FeatureValues {
+        guard let view = plan.views.firstIndex(where: { $0.name == name }) else {
+            throw WorkerError("there is no view \(name); there are \(plan.views.map(\.name).joined(separator: ", "))", isInput: true)
+        }
+        let viewPlan = plan.views[view]
+        let program = ViewProgram(viewPlan, source: plan.sources[viewPlan.source])
+        let latest = checkpoint.sources[viewPlan.source].positions.values.map(\.newest).max() ?? .distantPast
+        let at = time ?? (viewPlan.serveAt == .now ? Clock.now() : latest)
+        let request = try ReadRequest(
+            program, view: view, key: key, at: at, sliceCount: checkpoint.sliceCount, answersExpected: 0)
+        let rows = RowBuffer(entity: [], values: program.valueTypes, capacity: 1)
+        var found: ReadRequest.Answer?
+        for (id, state) in checkpoint.shards.sorted(by: { $0.key < $1.key })
+        where id.view == view && (request.slice ?? id.slice) == id.slice {
+            var shard = Shard(program, slice: id.slice, hasColdEntities: true)
+            shard.expiredThrough = state.expiredThrough
+            let entity = unsafe request.withKey { hash, key in unsafe shard.locate(hash: hash, key: key) }
+            try store.bring(&shard, id)
+            guard let entity, shard.hasEvents(entity) else { continue }
+            let missing = shard.read(entity, at: at, rows: rows)
+            found = ReadRequest.Answer(values: request.values(program, rows), missingThrough: missing)
+            break
+        }
+        return try ReadRequest.result(found, program, request)
+    }
+}
