@@ -77,6 +77,8 @@ let package = Package(
         tests("PipelinesTests", "Pipelines", "Aggregates", "Records"),
         tests("WindowsTests", "Windows", "Aggregates", "Records"),
         tests("EngineTests", "Engine", "Store", "Pipelines", "Windows", "Aggregates", "Records", exclude: ["Golden"]),
+        tests(
+            "StoreTests", "Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB", exclude: ["Golden"]),
         tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
     ],
