@@ -75,7 +75,10 @@ let package = Package(
         tests("ParquetTests", "Parquet", exclude: ["Golden", "Python"]),
         tests("KafkaTests", "Kafka"),
         tests("PipelinesTests", "Pipelines", "Aggregates", "Records"),
-        tests("EngineTests", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
+        tests("WindowsTests", "Windows", "Aggregates", "Records"),
+        tests("EngineTests", "Engine", "Store", "Pipelines", "Windows", "Aggregates", "Records", exclude: ["Golden"]),
+        tests(
+            "StoreTests", "Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB", exclude: ["Golden"]),
         tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
     ],
