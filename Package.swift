@@ -71,6 +71,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "FreshetBenchmarks", dependencies: ["Store", "History", "Engine", "Pipelines", "Windows", "Records"],
+            path: "benchmarks/Sources", swiftSettings: strict),
+
         tests("RocksDBTests", "RocksDB"),
         tests("ParquetTests", "Parquet", exclude: ["Golden", "Python"]),
         tests("KafkaTests", "Kafka"),
@@ -78,6 +82,7 @@ let package = Package(
         tests("EngineTests", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
         tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
+        tests("SourceTreeTests"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
