@@ -14,8 +14,20 @@ struct SourceFile: CustomTestStringConvertible, Sendable {
 
     /// The modules that the file imports, or, in C and C++, the other headers of ours that it includes.
     var imports: Set<String> {
-        let pattern = isSwift ? /(?m)^[ \t]*(?:@\w+[ \t]+)*(?:(?:public|package|internal|fileprivate|private)[ \t]+)?import[ \t]+(?:(?:struct|class|enum|protocol|func|var|let|typealias)[ \t]+)?(\w+)/ : /(?m)^[ \t]*#[ \t]*include[ \t]*[<"](\w+)\.h/
-        return Set(text.matches(of: pattern).map { String($0.1) })
+        let lines = text.split(separator: "\n")
+        guard isSwift else {
+            return Set(lines.compactMap { $0.prefixMatch(of: /\s*#\s*include\s*[<"](\w+)\.h/) }.map { String($0.1) })
+        }
+        let access = /\s*(?:@\w+\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?/
+        return Set(
+            lines.compactMap { line in
+                let words = line.trimmingPrefix(access).split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
+                guard words.first == "import", words.count > 1 else { return nil }
+                // `import struct Module.Name` names the module too.
+                let kinds = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
+                let path = kinds.contains(words[1]) && words.count > 2 ? words[2] : words[1]
+                return String(path.prefix { $0 != "." && $0 != ";" })
+            })
     }
 
     /// The text without comments and without what stands in string literals.
@@ -26,6 +38,46 @@ struct SourceFile: CustomTestStringConvertible, Sendable {
         text.replace(/(?s)"""\n.*?"""/, with: "\"\"")
         text.replace(/"(?:\\.|[^"\\\n])*"/, with: "\"\"")
         return text
+    }
+}
+
+/// An identifier or keyword where it stands.
+struct Word {
+    var text: String
+    /// The word before it, if nothing but a dot or blanks stand between.
+    var before: String?
+    /// Whether a dot precedes it.
+    var isMember: Bool
+    /// Whether an opening parenthesis follows it at once.
+    var isCalled: Bool
+}
+
+extension SourceFile {
+    var words: [Word] {
+        let code = Array(code.unicodeScalars)
+        func isPart(_ scalar: Unicode.Scalar) -> Bool { scalar == "_" || scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) }
+        var words: [Word] = []
+        var position = 0
+        var gap = ""
+        while position < code.count {
+            guard isPart(code[position]) else {
+                gap.unicodeScalars.append(code[position])
+                position += 1
+                continue
+            }
+            let start = position
+            while position < code.count, isPart(code[position]) { position += 1 }
+            var text = ""
+            text.unicodeScalars.append(contentsOf: code[start..<position])
+            let isMember = gap.hasSuffix(".")
+            let isNext = gap.allSatisfy { $0 == "." || $0 == " " }
+            words.append(
+                Word(
+                    text: text, before: isNext ? words.last?.text : nil, isMember: isMember,
+                    isCalled: position < code.count && code[position] == "("))
+            gap = ""
+        }
+        return words
     }
 }
 
