@@ -54,11 +54,11 @@ let package = Package(
 
         layer("Aggregates", "Records"),
         layer("Windows", "Aggregates", "Records"),
-        layer("Pipelines", "Windows", "Aggregates", "Records", .product(name: "Yams", package: "Yams")),
+        layer("Pipelines", "Aggregates", "Records", .product(name: "Yams", package: "Yams")),
         layer("Engine", "Pipelines", "Windows", "Aggregates", "Records"),
 
-        layer("Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB"),
-        layer("History", "Engine", "Pipelines", "Windows", "Records", "Parquet", "CZstd"),
+        layer("Store", "Engine", "Windows", "Aggregates", "Records", "RocksDB"),
+        layer("History", "Engine", "Pipelines", "Records", "Parquet", "CZstd"),
         layer(
             "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Records", "Kafka", "CZstd",
             .product(name: "Logging", package: "swift-log")),
