@@ -54,11 +54,11 @@ let package = Package(
 
         layer("Aggregates", "Records"),
         layer("Windows", "Aggregates", "Records"),
-        layer("Pipelines", "Windows", "Aggregates", "Records", .product(name: "Yams", package: "Yams")),
+        layer("Pipelines", "Aggregates", "Records", .product(name: "Yams", package: "Yams")),
         layer("Engine", "Pipelines", "Windows", "Aggregates", "Records"),
 
-        layer("Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB"),
-        layer("History", "Engine", "Pipelines", "Windows", "Records", "Parquet", "CZstd"),
+        layer("Store", "Engine", "Windows", "Aggregates", "Records", "RocksDB"),
+        layer("History", "Engine", "Pipelines", "Records", "Parquet", "CZstd"),
         layer(
             "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Records", "Kafka", "CZstd",
             .product(name: "Logging", package: "swift-log")),
@@ -71,6 +71,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "FreshetBenchmarks", dependencies: ["Store", "History", "Engine", "Pipelines", "Windows", "Records"],
+            path: "benchmarks/Sources", swiftSettings: strict),
+
         tests("RocksDBTests", "RocksDB"),
         tests("ParquetTests", "Parquet", exclude: ["Golden", "Python"]),
         tests("KafkaTests", "Kafka"),
@@ -81,6 +85,7 @@ let package = Package(
             "StoreTests", "Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB", exclude: ["Golden"]),
         tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
+        tests("SourceTreeTests"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
