@@ -8,6 +8,8 @@ import Worker
 /// One demo from the broker's start to the last comparison.
 struct DemoRun {
     private static let partitions = 4
+    /// The embedded broker is too old to be told not to create topics, and librdkafka warns of it; the topic is there.
+    private static let properties = [(name: "allow.auto.create.topics", value: "true")]
     /// How long the worker may make no progress while it catches up.
     private static let patienceSeconds = 30
 
@@ -34,6 +36,8 @@ struct DemoRun {
 
     func go(seconds: Int, rate: Int) throws {
         let cluster = try MockCluster(brokers: 1)
+        // It goes with the process: the thread that waits for signals keeps the worker, whose consumer would miss it.
+        unsafe _ = Unmanaged.passRetained(cluster)
         try cluster.createTopic(source.topic, partitions: DemoRun.partitions)
         let ledger = TrafficLedger(partitions: DemoRun.partitions, outOfOrderness: source.outOfOrderness)
         let worker = try makeWorker(brokers: cluster.bootstrapServers)
@@ -83,7 +87,7 @@ struct DemoRun {
     private func daysPerSecond(_ rate: Int) -> Double { Double(rate) / Double(settings.eventsPerDay) }
 
     private func makeWorker(brokers: String) throws -> Worker {
-        var options = WorkerOptions(input: .brokers(brokers, properties: []), isBounded: false)
+        var options = WorkerOptions(input: .brokers(brokers, properties: DemoRun.properties), isBounded: false)
         options.stateDirectory = folder.state
         options.logDirectory = folder.log
         options.threads = processorCount()
