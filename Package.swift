@@ -65,7 +65,7 @@ let package = Package(
         .executableTarget(
             name: "freshet",
             dependencies: [
-                "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Records", "Kafka",
+                "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "Kafka", "Parquet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
