@@ -82,6 +82,8 @@ final class Committer: @unchecked Sendable {
 
     func start(_ context: ShardContext, threads: [ShardThread], didCommit: @escaping @Sendable (Commit) -> Void) {
         thread = WorkThread { [self] in
+            var compaction: Compaction?
+            defer { compaction?.finish() }
             do {
                 while let commit = inbox.receive() {
                     monitor.locked { current = commit }
@@ -90,6 +92,8 @@ final class Committer: @unchecked Sendable {
                     try store.commit(gathered.rows, gathered.checkpoint, isDurable: isDurable)
                     for thread in threads { thread.inbox.send(.committed) }
                     if isDurable { didCommit(commit) }
+                    if compaction == nil { compaction = Compaction(store, programs: context.programs) }
+                    compaction?.startIfDue(gathered.checkpoint, now: Clock.monotonic(), failure: context.failure)
                     commit.didBecomeDurable()
                 }
             } catch {
