@@ -78,6 +78,7 @@ let package = Package(
         tests("EngineTests", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
         tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
+        tests("FreshetTests", "freshet", "Engine", "Pipelines", "Records"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

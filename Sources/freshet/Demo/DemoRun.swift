@@ -74,7 +74,7 @@ struct DemoRun {
         let summary = try running.result()
         let reader = try StateReader(plan, directory: folder.state)
         try check.checkOnline(seed: settings.seed &+ 1, stored: true) { try reader.read(view: $0, key: $1, at: $2) }
-        try check.checkRows(folder, summary)
+        try check.checkRows(folder, counted: Dictionary(uniqueKeysWithValues: summary.views.map { ($0.name, $0.rows) }))
         try check.checkRejections(folder, summary, watermark: worker.status.figures.watermark)
         report(check.score, summary, ledger, wall: wall, cpu: cpuUsed)
         if check.score.differences > 0 {
