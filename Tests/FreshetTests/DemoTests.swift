@@ -4,7 +4,8 @@ import Testing
 /// The demo as a user starts it: the program that was built beside these tests.
 @Suite struct DemoTests {
     private static func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         // …/debug/freshetPackageTests.xctest, or a program inside it.
         var folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
         for argument in CommandLine.arguments where argument.hasSuffix(".xctest") {

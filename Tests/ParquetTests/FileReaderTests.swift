@@ -53,7 +53,9 @@ import Testing
                         let place = bytes.count - 9 - Int.random(in: 0..<min(8000, bytes.count - 20), using: &generator)
                         bytes[place] = UInt8.random(in: 0...255, using: &generator)
                     }
-                case 2: bytes[bytes.count - 8 + Int.random(in: 0..<4, using: &generator)] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+                case 2:
+                    bytes[bytes.count - 8 + Int.random(in: 0..<4, using: &generator)] ^=
+                        1 << UInt8.random(in: 0..<8, using: &generator)
                 default:
                     for _ in 0..<Int.random(in: 1...20, using: &generator) {
                         let place = Int.random(in: 0..<bytes.count, using: &generator)
@@ -106,7 +108,8 @@ import Testing
                     if values.isNull(row) { found.valid = [0] }
                     found.text = values.text
                     if found.expected(0) != column.expected(start + row) {
-                        return "\(column.schema.name) row \(start + row): \(found.expected(0)), wrote \(column.expected(start + row))"
+                        return
+                            "\(column.schema.name) row \(start + row): \(found.expected(0)), wrote \(column.expected(start + row))"
                     }
                 }
                 start += rowCount
