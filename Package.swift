@@ -54,11 +54,11 @@ let package = Package(
 
         layer("Aggregates", "Records"),
         layer("Windows", "Aggregates", "Records"),
-        layer("Pipelines", "Windows", "Aggregates", "Records", .product(name: "Yams", package: "Yams")),
+        layer("Pipelines", "Aggregates", "Records", .product(name: "Yams", package: "Yams")),
         layer("Engine", "Pipelines", "Windows", "Aggregates", "Records"),
 
-        layer("Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB"),
-        layer("History", "Engine", "Pipelines", "Windows", "Records", "Parquet", "CZstd"),
+        layer("Store", "Engine", "Windows", "Aggregates", "Records", "RocksDB"),
+        layer("History", "Engine", "Pipelines", "Records", "Parquet", "CZstd"),
         layer(
             "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Records", "Kafka", "CZstd",
             .product(name: "Logging", package: "swift-log")),
@@ -71,14 +71,22 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "FreshetBenchmarks", dependencies: ["Store", "History", "Engine", "Pipelines", "Windows", "Records"],
+            path: "benchmarks/Sources", swiftSettings: strict),
+
         tests("RocksDBTests", "RocksDB"),
         tests("ParquetTests", "Parquet", exclude: ["Golden", "Python"]),
         tests("KafkaTests", "Kafka"),
         tests("PipelinesTests", "Pipelines", "Aggregates", "Records"),
-        tests("EngineTests", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
+        tests("WindowsTests", "Windows", "Aggregates", "Records"),
+        tests("EngineTests", "Engine", "Store", "Pipelines", "Windows", "Aggregates", "Records", exclude: ["Golden"]),
+        tests(
+            "StoreTests", "Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB", exclude: ["Golden"]),
         tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
         tests("FreshetTests", "freshet", "Engine", "Pipelines", "Records"),
+        tests("SourceTreeTests"),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -1,5 +1,7 @@
 #include "CRocksDB.h"
 
+#include <malloc.h>
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,4 +124,11 @@ static void keep_horizons(void *state) { (void)state; }
 
 rocksdb_compactionfilterfactory_t *freshet_expiry_filter_factory_create(freshet_horizons *horizons) {
     return rocksdb_compactionfilterfactory_create(horizons, keep_horizons, create_filter, filter_name);
+}
+
+// Memtables, commits and parts come and go. From 1 MiB on each is a mapping of its own, which the system gets back at once;
+// glibc would raise that bound by itself and keep the holes.
+void freshet_return_memory(void) {
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 8 << 20);
 }

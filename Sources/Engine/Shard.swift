@@ -51,7 +51,8 @@ public struct Shard: ~Copyable {
 
     public var entityCount: Int { table.count }
     public var pendingCount: Int { pending.count }
-    public var hasUncommittedChanges: Bool { !dirty.isEmpty }
+    /// Entities that changed since the last commit.
+    public var dirtyCount: Int { dirty.count }
     /// Sums of int64 that left its range and became null.
     public var overflows: Int { evaluator.overflows }
 

@@ -25,10 +25,10 @@ extension PipelineReader {
         let owner = "source '\(name.text)'"
         var source = CheckedSource(name: name.text, fields: [], positions: [:], hasAllFields: false)
         guard let keys = mapping(node, of: owner, keys: Self.sourceKeys) else { return source }
-        for key in ["format", "event_time", "fields"] where keys[key] == nil { reportMissing(key, of: owner, at: name.position) }
+        for key in ["topic", "format", "event_time", "fields"] where keys[key] == nil { reportMissing(key, of: owner, at: name.position) }
 
         if let node = keys["fields"] { readFields(node, owner, &source) }
-        let topic = keys["topic"].map { self.topic($0) } ?? name.text
+        let topic = keys["topic"].flatMap { self.topic($0) }
         let format = keys["format"].flatMap { word($0, of: "format", as: SourcePlan.Format.self) }
         source.key = keys["key"].flatMap { declaredField($0, of: "'key'", in: source, allowed: isEntityType) }
         let eventTime = keys["event_time"].flatMap { self.eventTime($0, &source) }

@@ -5,6 +5,8 @@ final class PipelineReader {
     let file: String
     let text: YAMLText
     private(set) var errors: [PipelineError] = []
+    /// Keys that an unknown one was most likely meant to be, each behind its owner.
+    private var misspelt: Set<[String]> = []
     /// What is left of `Limits.nodesMax`; below 0 nothing more is read.
     private var nodesLeft = Limits.nodesMax
 
@@ -35,6 +37,8 @@ final class PipelineReader {
     }
 
     func reportMissing(_ key: String, of owner: String, at position: Position) {
+        // A misspelt key was reported where it stands, with the right one as the suggestion.
+        if misspelt.contains([owner, key]) { return }
         report(position, "\(owner) has no '\(key)'", expected: "'\(key)'")
     }
 
@@ -61,9 +65,11 @@ final class PipelineReader {
             if keys.contains(key.text) {
                 known[key.text] = pair.value
             } else {
+                let suggestion = nearestName(to: key.text, among: keys)
+                if let suggestion { misspelt.insert([owner, suggestion]) }
                 report(
                     key.position, "unknown key '\(key.text)' of \(owner)", expected: "one of \(keys.joined(separator: ", "))",
-                    suggestion: nearestName(to: key.text, among: keys))
+                    suggestion: suggestion)
             }
         }
         return known

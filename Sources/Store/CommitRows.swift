@@ -103,9 +103,20 @@ public final class CommitRows {
         state.nextSequence += 1
     }
 
-    /// Hands every row to a batch.
-    func write(into batch: inout WriteBatch) {
-        unsafe rows.withBytes { bytes in
+    /// A row to put, or, without a value, a key to delete; lent.
+    @unsafe
+    struct Row {
+        let key: UnsafeRawBufferPointer
+        let value: UnsafeRawBufferPointer?
+
+        func append(to batch: inout WriteBatch) {
+            if let value = unsafe value { unsafe batch.put(key, value) } else { unsafe batch.delete(key) }
+        }
+    }
+
+    /// Lends every row.
+    func forEach<E: Error>(_ body: (Row) throws(E) -> Void) throws(E) {
+        try unsafe rows.withBytes { (bytes: UnsafeRawBufferPointer) throws(E) in
             var position = 0
             while position < bytes.count {
                 let isPut = unsafe bytes[position] == 0
@@ -118,13 +129,9 @@ public final class CommitRows {
                 }
                 let key = unsafe UnsafeRawBufferPointer(rebasing: bytes[position..<(position + keyLength)])
                 position += keyLength
-                if isPut {
-                    let value = unsafe UnsafeRawBufferPointer(rebasing: bytes[position..<(position + valueLength)])
-                    position += valueLength
-                    unsafe batch.put(key, value)
-                } else {
-                    unsafe batch.delete(key)
-                }
+                let value = unsafe UnsafeRawBufferPointer(rebasing: bytes[position..<(position + valueLength)])
+                position += valueLength
+                try unsafe body(Row(key: key, value: isPut ? value : nil))
             }
         }
     }

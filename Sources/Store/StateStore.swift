@@ -17,6 +17,9 @@ public final class StateStore: Sendable {
         do throws(RocksDBError) { database = try Database(path: path, options: options) } catch { throw StoreError(error) }
     }
 
+    /// Large buffers go back to the system as soon as they are free. Call once, before other threads start.
+    public static func returnMemoryEagerly() { NativeMemory.returnEagerly() }
+
     public func close() { database.close() }
 
     /// What the last commit fixed; nil where there was none.
@@ -95,6 +98,9 @@ public final class StateStore: Sendable {
             try unsafe prefix.withBytes { (prefix: UnsafeRawBufferPointer) throws(RocksDBError) in
                 try unsafe database.scan(prefix: prefix, caching: false) { key, value in
                     let id = unsafe UInt32(bigEndian: key.loadUnaligned(fromByteOffset: key.count - 4, as: UInt32.self))
+                    // Of an older log under the same name, whose head the expiry filter took first: the ids from here on will
+                    // be given out again, and its leaving would take their rows along.
+                    if id >= nextChunkID { return true }
                     do throws(CorruptBytes) {
                         chunks.append(try unsafe LogCodec.decodeChunk(value, id: id, layout))
                     } catch {
@@ -152,19 +158,30 @@ public final class StateStore: Sendable {
         }
     }
 
-    /// Writes what the shards contributed and the checkpoint, all or nothing.
+    /// Bytes of rows that are written at once where nobody asks for all or nothing.
+    private static let sliceBytes = 16 << 20
+
+    /// Writes what the shards contributed and the checkpoint.
     ///
-    /// Not synced to the disk: offsets and state are one write, so a power cut takes both back together and the source is
-    /// read again from there.
-    public func commit(_ rows: [CommitRows], _ checkpoint: Checkpoint, sync: Bool) throws(StoreError) {
+    /// Durable: all or nothing, and on disk when this returns. Otherwise in slices, to keep memory small: for state that
+    /// dies with the process.
+    public func commit(_ rows: [CommitRows], _ checkpoint: Checkpoint, isDurable: Bool) throws(StoreError) {
         var batch = WriteBatch()
-        for rows in rows { rows.write(into: &batch) }
+        for rows in rows {
+            try unsafe rows.forEach { (row: CommitRows.Row) throws(StoreError) in
+                unsafe row.append(to: &batch)
+                if !isDurable && batch.byteCount > StateStore.sliceBytes {
+                    try reporting { () throws(RocksDBError) in try database.write(batch, sync: false) }
+                    batch.clear()
+                }
+            }
+        }
         var key = ByteWriter()
         StateKey.appendCheckpoint(to: &key)
         var value = ByteWriter()
         checkpoint.encode(into: &value)
         unsafe key.withBytes { key in unsafe value.withBytes { unsafe batch.put(key, $0) } }
-        try reporting { () throws(RocksDBError) in try database.write(batch, sync: sync) }
+        try reporting { () throws(RocksDBError) in try database.write(batch, sync: isDurable) }
         restoreHorizons(checkpoint)
     }
 

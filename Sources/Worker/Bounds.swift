@@ -22,6 +22,8 @@ enum Bounds {
     static let discoverySeconds = 10
     /// Dead letters are written to their file when so many bytes have gathered, and at every commit.
     static let deadLetterBytes = 1 << 16
+    /// Entities that may change before a commit is due: what a commit holds twice over while it is written, some 100 MiB.
+    static let dirtyEntitiesMax = 250_000
     /// Of the memory limit: a commit makes entities evictable from here on,
     static let memoryCommitPercent = 85
     /// and eviction goes down to here.

@@ -87,7 +87,7 @@ final class Committer: @unchecked Sendable {
                     monitor.locked { current = commit }
                     guard let gathered = commit.gathered(context.failure), let store = context.store else { break }
                     let isDurable = context.options.stateDirectory != nil
-                    try store.commit(gathered.rows, gathered.checkpoint, sync: isDurable)
+                    try store.commit(gathered.rows, gathered.checkpoint, isDurable: isDurable)
                     for thread in threads { thread.inbox.send(.committed) }
                     if isDurable { didCommit(commit) }
                     commit.didBecomeDurable()

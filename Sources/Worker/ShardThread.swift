@@ -37,6 +37,8 @@ final class ShardContext: @unchecked Sendable {
     let hasStateAtStart: Bool
     /// Bytes of keyed state over all threads.
     let stateBytes = Atomic<Int>(0)
+    /// Entities that changed since the last commit, over all threads.
+    let dirtyEntities = Atomic<Int>(0)
     let rowsOut = Atomic<Int>(0)
     private let monitor = Monitor()
     private var opened: StateStore?
@@ -111,6 +113,7 @@ final class ShardThread: @unchecked Sendable {
     private var watermarks: [EventTime]
     private let completions = PartCompletions()
     private var lastBytes = 0
+    private var lastDirty = 0
     private var thread: WorkThread?
     private let bytesMax: Int
 
@@ -243,10 +246,14 @@ final class ShardThread: @unchecked Sendable {
         rows.removeAll()
     }
 
+    /// Tells the reading thread when a commit is due.
     private func publishBytes() {
         let bytes = shards.values.reduce(0) { $0 + $1.shard.bytes }
         context.stateBytes.add(bytes - lastBytes, ordering: .relaxed)
         lastBytes = bytes
+        let dirty = shards.values.reduce(0) { $0 + $1.shard.dirtyCount }
+        context.dirtyEntities.add(dirty - lastDirty, ordering: .relaxed)
+        lastDirty = dirty
     }
 
     // MARK: - Parts

@@ -240,7 +240,10 @@ public final class Worker: @unchecked Sendable {
             self.commit = nil
         }
         let isTime = options.stateDirectory != nil && hasChanges && now - committedAt >= options.commitInterval.microseconds
-        guard commit == nil, isTime || isFull else { return }
+        // Once there is a store, changes go there before they pile up: a commit's size is bounded, and when memory is short most
+        // of it can leave.
+        let isLarge = context.store != nil && context.dirtyEntities.load(ordering: .relaxed) > Bounds.dirtyEntitiesMax
+        guard commit == nil, isTime || isFull || isLarge else { return }
         if context.store == nil { try openSpill() }
         try beginCommit(isLast: false)
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Store
 
 /// The command line. Logs go to standard error, results to standard output. Exit status: 0 done, 1 the pipeline or the input
 /// is wrong, 2 the world failed, 64 wrong usage.
@@ -11,6 +12,7 @@ struct Freshet: ParsableCommand {
         subcommands: [Check.self, Run.self, Replay.self, Get.self, Demo.self])
 
     static func main() {
+        StateStore.returnMemoryEagerly()
         do {
             var command = try parseAsRoot(Environment.arguments(Array(CommandLine.arguments.dropFirst()), Environment.value))
             try command.run()

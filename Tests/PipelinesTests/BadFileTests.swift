@@ -8,6 +8,7 @@ struct BadFileTests {
         version: 1
         sources:
           tx:
+            topic: tx
             format: json
             key: card
             event_time: {field: at, unit: ms}

@@ -25,8 +25,8 @@ struct GoodFileTests {
     }
 
     @Test func durationsAndBounds() throws {
-        let source = "format: json\n    topic: a.b-c\n    out_of_orderness: 500ms\n    idle_timeout: 5m\n    max_ahead: 7d"
-        let read = try plan("format: json", source).sources[0]
+        let source = "topic: a.b-c\n    format: json\n    out_of_orderness: 500ms\n    idle_timeout: 5m\n    max_ahead: 7d"
+        let read = try plan("topic: tx\n    format: json", source).sources[0]
         #expect(read.topic == "a.b-c")
         #expect(read.outOfOrderness == .milliseconds(500))
         #expect(read.idleTimeout == .seconds(300))
@@ -58,7 +58,7 @@ struct GoodFileTests {
 
     @Test func aSourceThatNoViewReads() throws {
         let plan = try plan(
-            "views:", "  other:\n    format: json\n    event_time: {field: t, unit: s}\n    fields: {t: timestamp}\nviews:")
+            "views:", "  other:\n    topic: other\n    format: json\n    event_time: {field: t, unit: s}\n    fields: {t: timestamp}\nviews:")
         #expect(plan.sources.count == 2)
         #expect(plan.report.contains("source other: no view reads it"))
         #expect(!plan.stateFingerprint.contains("other"))

@@ -22,3 +22,6 @@ bool freshet_horizons_find(freshet_horizons *horizons, uint32_t shard, int64_t *
 
 // The options that it is given to own the factory; the horizons stay the caller's.
 rocksdb_compactionfilterfactory_t *freshet_expiry_filter_factory_create(freshet_horizons *horizons);
+
+// Has the allocator give large blocks back to the system when they are freed. Before other threads start.
+void freshet_return_memory(void);

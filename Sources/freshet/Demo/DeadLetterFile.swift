@@ -12,9 +12,7 @@ enum DeadLetterFile {
     static func read(_ path: String) throws(CommandFailure) -> [Letter] {
         guard unsafe access(path, F_OK) == 0 else { return [] }
         guard let file = unsafe fopen(path, "re") else {
-            throw CommandFailure(
-                message: "freshet: cannot open \(path): \(unsafe String(cString: strerror(errno)))",
-                status: CommandFailure.worldFailed)
+            throw .cannot("open", path)
         }
         defer { unsafe _ = fclose(file) }
         var letters: [Letter] = []

@@ -1,0 +1,59 @@
+# `make demo` and `make test` each do all their own set-up; the rest is for daily work.
+#
+#   PYTHON        the Python that the virtual environment is made with
+#   DEMO_SECONDS  how long the demo takes
+
+PYTHON ?= python3
+DEMO_SECONDS ?= 60
+SWIFT ?= swift
+
+BUILD_PACKAGES = librdkafka-dev librocksdb-dev libsimdjson-dev libzstd-dev pkg-config
+TEST_PACKAGES = $(BUILD_PACKAGES) python3-venv zstd kcat
+REQUIREMENTS = Tests/Blackbox/requirements.txt docker/requirements.txt
+BINARY = .build/release/freshet
+
+.PHONY: help demo test build bench lint format clean build-packages test-packages
+
+help:
+	@echo 'make demo    the whole pipeline for a minute: embedded broker, card traffic, live table, recount (DEMO_SECONDS=60)'
+	@echo 'make test    everything that can be checked: Swift tests, black-box tests, lints'
+	@echo 'make build   the release binary, $(BINARY)'
+	@echo 'make bench   measurements; benchmarks/README.md says of what'
+	@echo 'make lint    style of the Swift sources and of docker/'
+	@echo 'make format  rewrites the Swift sources in the style of .swift-format'
+	@echo 'make clean   removes what was built and the virtual environment'
+
+demo: build
+	$(BINARY) demo --seconds $(DEMO_SECONDS)
+
+test: test-packages .venv/.installed
+	SWIFT='$(SWIFT)' .ci/test
+
+build: build-packages
+	$(SWIFT) build -c release --product freshet
+
+bench: build
+	SWIFT='$(SWIFT)' benchmarks/run
+
+lint: .venv/.installed
+	.venv/bin/hadolint docker/Dockerfile
+	@if $(SWIFT) format --version >/dev/null 2>&1; \
+	then $(SWIFT) format lint --strict --parallel -r Sources Tests benchmarks Package.swift; \
+	else echo 'this toolchain has no swift-format: Swift style not checked'; fi
+
+format:
+	$(SWIFT) format --in-place --parallel -r Sources Tests benchmarks Package.swift
+
+clean:
+	rm -rf .build .venv
+
+.venv/.installed: $(REQUIREMENTS) | test-packages
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(REQUIREMENTS:%=-r %)
+	touch $@
+
+build-packages:
+	@.ci/packages $(BUILD_PACKAGES)
+
+test-packages:
+	@.ci/packages $(TEST_PACKAGES)
