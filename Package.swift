@@ -86,6 +86,7 @@ let package = Package(
             "StoreTests", "Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB", exclude: ["Golden"]),
         tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
+        tests("FreshetTests", "freshet", "Engine", "Pipelines", "Records"),
         tests("SourceTreeTests"),
     ],
     swiftLanguageModes: [.v6],
