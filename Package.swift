@@ -79,6 +79,7 @@ let package = Package(
         tests("EngineTests", "Engine", "Store", "Pipelines", "Windows", "Aggregates", "Records", exclude: ["Golden"]),
         tests(
             "StoreTests", "Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB", exclude: ["Golden"]),
+        tests("HistoryTests", "History", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
         tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
     ],
