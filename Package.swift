@@ -80,6 +80,9 @@ let package = Package(
         tests(
             "StoreTests", "Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB", exclude: ["Golden"]),
         tests("HistoryTests", "History", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
+        tests(
+            "WorkerTests", "Worker", "Store", "Engine", "Pipelines", "Windows", "Records",
+            .product(name: "Logging", package: "swift-log")),
         tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
     ],
