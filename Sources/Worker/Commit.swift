@@ -87,7 +87,11 @@ final class Committer: @unchecked Sendable {
             do {
                 while let commit = inbox.receive() {
                     monitor.locked { current = commit }
-                    guard let gathered = commit.gathered(context.failure), let store = context.store else { break }
+                    guard let gathered = commit.gathered(context.failure), let store = context.store else {
+                        // The failure may have come before this commit was at hand, so nobody woke who waits for it.
+                        commit.wake()
+                        break
+                    }
                     let isDurable = context.options.stateDirectory != nil
                     try store.commit(gathered.rows, gathered.checkpoint, isDurable: isDurable)
                     for thread in threads { thread.inbox.send(.committed) }
