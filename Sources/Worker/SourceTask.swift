@@ -180,15 +180,19 @@ final class SourceTask {
     func watermark(now: Int64?) -> EventTime {
         store()
         var least = EventTime.distantFuture
+        var greatest = EventTime.distantPast
         var holds = false
         for progress in partitions.values {
+            let own = progress.newest > .distantPast ? progress.newest - plan.outOfOrderness : .distantPast
+            greatest = max(greatest, own)
             if progress.isFinished { continue }
             if let now, progress.isAtEnd, now - progress.lastRecordAt >= plan.idleTimeout.microseconds { continue }
             holds = true
-            least = min(least, progress.newest > .distantPast ? progress.newest - plan.outOfOrderness : .distantPast)
+            least = min(least, own)
         }
-        // Live, silence everywhere moves nothing; in a bounded run it is the end.
-        if !holds && (now != nil || partitions.isEmpty) { return emitted }
+        if partitions.isEmpty { return emitted }
+        // Where all is silent in a live run, the partition that is furthest is the last that holds; in a bounded run it is the end.
+        if !holds && now != nil { least = greatest }
         if least > emitted { emitted = least }
         return emitted
     }

@@ -31,6 +31,7 @@ public final class Worker: @unchecked Sendable {
     private var committedAt = Clock.monotonic()
     private var horizonRaisedAt = Clock.monotonic()
     private var hasChanges = false
+    private var lastWatermarks: [EventTime] = []
     private let isStopping = Atomic<Bool>(false)
     private let recordsIn = Atomic<Int>(0)
     private var spillDirectory: String?
@@ -193,7 +194,11 @@ public final class Worker: @unchecked Sendable {
         let gathered = task.records.count
         recordsIn.add(gathered, ordering: .relaxed)
         if gathered > 0 { hasChanges = true }
-        dispatcher.dispatch(task, watermarks: watermarks())
+        let watermarks = watermarks()
+        // Silence may move a watermark too, and rows come out.
+        if watermarks != lastWatermarks { hasChanges = true }
+        lastWatermarks = watermarks
+        dispatcher.dispatch(task, watermarks: watermarks)
         publishStatus()
         try commitIfDue()
     }
