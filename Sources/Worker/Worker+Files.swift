@@ -24,7 +24,8 @@ extension Worker {
                     return !task.isFull && bytes < Bounds.batchBytes
                 }
                 if !goesOn || file.isExhausted { task.reachedEnd(0, isFinished: options.stateDirectory == nil) }
-                try turn(task)
+                dispatch(task)
+                try endTurn()
             }
             if let total, total > 0 {
                 status.publish(fraction: Double(open.reduce(0) { $0 + $1.file.bytesRead }) / Double(total), lag: nil)

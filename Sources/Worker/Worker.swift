@@ -189,8 +189,8 @@ public final class Worker: @unchecked Sendable {
 
     // MARK: - Between turns
 
-    /// Sends on what a task has gathered, and begins a commit when one is due.
-    func turn(_ task: SourceTask) throws {
+    /// Sends on what a task has gathered.
+    func dispatch(_ task: SourceTask) {
         let gathered = task.records.count
         recordsIn.add(gathered, ordering: .relaxed)
         if gathered > 0 { hasChanges = true }
@@ -199,6 +199,11 @@ public final class Worker: @unchecked Sendable {
         if watermarks != lastWatermarks { hasChanges = true }
         lastWatermarks = watermarks
         dispatcher.dispatch(task, watermarks: watermarks)
+    }
+
+    /// Between turns: begins a commit when one is due. Requires: every task was dispatched, so that the positions that the
+    /// commit fixes are those of events that the shards have.
+    func endTurn() throws {
         publishStatus()
         try commitIfDue()
     }
@@ -234,7 +239,8 @@ public final class Worker: @unchecked Sendable {
             rejected: tasks.map(\.counters))
     }
 
-    func commitIfDue() throws {
+    private func commitIfDue() throws {
+        precondition(tasks.allSatisfy { $0.records.count == 0 }, "dispatch comes before a commit")
         if let commit, commit.isDone { self.commit = nil }
         let now = Clock.monotonic()
         let bytes = context.stateBytes.load(ordering: .relaxed)

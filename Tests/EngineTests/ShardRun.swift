@@ -82,7 +82,7 @@ struct ShardRun {
             committed = rows.shards[0].1
             var checkpoint = Checkpoint(fingerprint: "", sliceCount: 1, sourceCount: 1)
             checkpoint.shards[id] = committed
-            try store.commit([rows], checkpoint, sync: false)
+            try store.commit([rows], checkpoint, isDurable: false)
             if random.isOneIn(3) { try store.compact() }
             if let restartOneIn, random.isOneIn(restartOneIn) {
                 result.overflows += shard.overflows

@@ -116,7 +116,7 @@ final class Cards {
         committed = rows.shards[0].1
         var checkpoint = Checkpoint(fingerprint: plan.stateFingerprint, sliceCount: 1, sourceCount: 1)
         checkpoint.shards[id] = committed
-        try store.commit([rows], checkpoint, sync: true)
+        try store.commit([rows], checkpoint, isDurable: true)
     }
 
     /// Every row under the shard's own prefix, read and changed beside the store, which is closed meanwhile.
