@@ -88,7 +88,7 @@ final class Stages {
                 committed = state
                 checkpoint.shards[shard] = state
             }
-            try store.commit([changes], checkpoint, sync: false)
+            try store.commit([changes], checkpoint, isDurable: false)
             watch.lap("commit: RocksDB")
         }
         watch.start()
