@@ -65,7 +65,7 @@ let package = Package(
         .executableTarget(
             name: "freshet",
             dependencies: [
-                "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Records", "Kafka",
+                "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "Kafka", "Parquet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -79,7 +79,10 @@ let package = Package(
         tests("ParquetTests", "Parquet", exclude: ["Golden", "Python"]),
         tests("KafkaTests", "Kafka"),
         tests("PipelinesTests", "Pipelines", "Aggregates", "Records"),
-        tests("EngineTests", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
+        tests("WindowsTests", "Windows", "Aggregates", "Records"),
+        tests("EngineTests", "Engine", "Store", "Pipelines", "Windows", "Aggregates", "Records", exclude: ["Golden"]),
+        tests(
+            "StoreTests", "Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB", exclude: ["Golden"]),
         tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
         tests("SourceTreeTests"),

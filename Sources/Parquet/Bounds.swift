@@ -13,4 +13,11 @@ enum Bounds {
     static let statisticsBytes = 64
     /// Collected output goes to the file when there is this much of it.
     static let writeBytes = 1 << 20
+    /// Rows of a row group that is read: other writers' largest default. A damaged file then cannot ask for all memory.
+    static let rowsOfGroupRead = 1 << 26
+    /// Uncompressed bytes of a page that is read, and bytes of a footer, for the same reason.
+    static let bytesOfPageRead = 1 << 30
+    static let bytesOfFooterRead = 1 << 28
+    /// Structures within structures of a footer; the format's own are five deep.
+    static let footerDepth = 32
 }

@@ -1,9 +1,9 @@
 internal import Glibc
 
-/// The file system's refusal: what was tried, on which file, and the system's words for why not.
+/// The file system's refusal, or a file that is none of ours: what was tried, on which file, and why it failed.
 public struct ParquetError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Operation: String, Sendable {
-        case create, write, compress, sync, close
+        case create, write, compress, sync, close, open, read
     }
 
     public var operation: Operation

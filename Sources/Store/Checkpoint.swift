@@ -98,7 +98,9 @@ public struct Checkpoint: Equatable, Sendable {
     init(decoding reader: inout ByteReader) throws(CorruptBytes) {
         guard try reader.read(UInt8.self) == Checkpoint.format else { throw CorruptBytes() }
         fingerprint = try reader.readString()
-        sliceCount = Int(try reader.readVarint())
+        let slices = try reader.readVarint()
+        guard slices > 0, slices <= UInt64(ShardID.sliceMax) else { throw CorruptBytes() }
+        sliceCount = Int(slices)
         sources = []
         for _ in 0..<(try reader.readVarint()) {
             var source = Source()
@@ -112,7 +114,7 @@ public struct Checkpoint: Equatable, Sendable {
             sources.append(source)
         }
         for _ in 0..<(try reader.readVarint()) {
-            let shard = ShardID(number: try reader.read(UInt32.self))
+            guard let shard = ShardID(number: try reader.read(UInt32.self)) else { throw CorruptBytes() }
             var state = ShardState()
             state.finishedThrough = EventTime(microseconds: try reader.read(Int64.self))
             state.expiredThrough = EventTime(microseconds: try reader.read(Int64.self))

@@ -117,7 +117,13 @@ enum LogCodec {
         var reader = unsafe ByteReader(bytes)
         _ = try reader.read(Int64.self)
         guard try reader.read(UInt8.self) == format else { throw CorruptBytes() }
-        return try decodeBody(&reader, id: id, layout)
+        let chunk = try decodeBody(&reader, id: id, layout)
+        // The chunks of a long log are ordered by their first events.
+        guard chunk.count > 0 else {
+            TimeLog.discard(chunk, layout)
+            throw CorruptBytes()
+        }
+        return chunk
     }
 
     private static func decodeBody(_ reader: inout ByteReader, id: UInt32, _ layout: LogLayout) throws(CorruptBytes) -> Chunk {

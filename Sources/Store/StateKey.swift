@@ -54,7 +54,11 @@ public struct ShardID: Hashable, Comparable, Sendable {
     }
 
     var number: UInt32 { UInt32(view) << 16 | UInt32(slice) }
-    init(number: UInt32) { self.init(view: Int(number >> 16), slice: Int(number & 0xFFFF)) }
+    /// nil for a number that stands for no slice of a view.
+    init?(number: UInt32) {
+        guard Int(number >> 16) <= ShardID.viewMax else { return nil }
+        self.init(view: Int(number >> 16), slice: Int(number & 0xFFFF))
+    }
 
     public static func < (a: ShardID, b: ShardID) -> Bool { a.number < b.number }
 }

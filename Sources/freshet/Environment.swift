@@ -18,7 +18,7 @@ enum Environment {
             ["discard"]
         ),
         "get": (["state", "at"], []),
-        "demo": (["seconds", "seed", "rate"], []),
+        "demo": (["pipeline", "seconds", "seed", "rate", "keep", "write", "events"], []),
     ]
 
     /// The words of the command line with what the environment adds.

@@ -1,0 +1,120 @@
+import Engine
+import Glibc
+import Pipelines
+import Records
+import Store
+import Testing
+import Windows
+
+/// One shard fed with transactions as a worker would: turns, watermarks, commits and evictions at random.
+struct ShardRun {
+    let plan: Plan
+    let program: ViewProgram
+    var batchSize: Int
+    /// One in so many turns is followed by a commit, after which all that may leave memory does; nil: never.
+    var evictionOneIn: Int?
+    /// One in so many commits is followed by a new shard that takes over from the store.
+    var restartOneIn: Int?
+    let place: String
+
+    init(_ plan: Plan, batchSize: Int, evictionOneIn: Int? = nil, restartOneIn: Int? = nil, place: String) {
+        self.plan = plan
+        program = Transactions.program(plan)
+        self.batchSize = batchSize
+        self.evictionOneIn = evictionOneIn
+        self.restartOneIn = restartOneIn
+        self.place = "batches of \(batchSize), eviction \(evictionOneIn ?? 0), \(place)"
+    }
+
+    struct Result {
+        var rows: [RowID: Row] = [:]
+        var overflows = 0
+    }
+
+    func rows(_ events: [Transaction], using random: inout SeededGenerator) throws -> Result {
+        let folder = Folder()
+        let store = try StateStore(path: folder.path + "/state")
+        let id = ShardID(view: 0, slice: 0)
+        var committed = Checkpoint.ShardState()
+        var shard = Shard(program, slice: 0, hasColdEntities: false)
+        var result = Result()
+        // Little room, so that rows come out in several turns.
+        let buffer = RowBuffer(entity: program.entityTypes, values: program.valueTypes, capacity: max(batchSize, 50))
+        let records = RecordBatch(types: plan.sources[0].fields.map(\.type), capacity: batchSize)
+        let batch = EventBatch(columnCount: program.layout.columns.count, capacity: batchSize)
+        let expressions = ExpressionEvaluator(EventRouter.expressions(of: plan.views), capacity: batchSize)
+        var first = 0
+        let router = EventRouter(program, firstExpression: &first)
+        var newest: [Int32: Int64] = [0: .min, 1: .min, 2: .min]
+        var position = 0
+
+        func finish(_ shard: inout Shard, _ watermark: EventTime, now: Bool) throws {
+            shard.advance(to: watermark)
+            guard program.plan.snapshots == .final else { return }
+            shard.collectReady(watermark: watermark, now: now)
+            try store.bring(&shard, id)
+            while shard.finishRows(buffer) { buffer.collect(into: &result.rows, place) }
+            buffer.collect(into: &result.rows, place)
+        }
+
+        while position < events.count {
+            records.removeAll()
+            batch.removeAll()
+            for event in events[position..<min(events.count, position + batchSize)] {
+                records.append(event)
+                newest[event.partition] = max(newest[event.partition]!, event.time)
+            }
+            position += batchSize
+            expressions.evaluate(records)
+            router.route(records, expressions, sliceCount: 1) { _ in batch }
+            shard.locate(batch)
+            try store.bring(&shard, id)
+            shard.apply(batch, rows: buffer)
+            buffer.collect(into: &result.rows, place)
+            let least = EventTime(microseconds: newest.values.min()!)
+            let watermark = least - plan.sources[0].outOfOrderness
+            try finish(&shard, watermark, now: random.isOneIn(3))
+            guard let evictionOneIn, random.isOneIn(evictionOneIn) else { continue }
+            try finish(&shard, watermark, now: true)
+            if random.isOneIn(3) { shard.expiredThrough = max(shard.expiredThrough, program.reach(at: shard.finishedThrough)) }
+            let rows = CommitRows()
+            rows.append(&shard, id, before: committed)
+            committed = rows.shards[0].1
+            var checkpoint = Checkpoint(fingerprint: "", sliceCount: 1, sourceCount: 1)
+            checkpoint.shards[id] = committed
+            try store.commit([rows], checkpoint, sync: false)
+            if random.isOneIn(3) { try store.compact() }
+            if let restartOneIn, random.isOneIn(restartOneIn) {
+                result.overflows += shard.overflows
+                shard = Shard(program, slice: 0, hasColdEntities: true)
+                shard.finishedThrough = committed.finishedThrough
+                shard.expiredThrough = committed.expiredThrough
+                try store.restorePending(&shard, id, committed)
+            } else {
+                shard.evict(to: 0)
+                let held = shard.bytes
+                #expect(held == 0 || shard.pendingCount > 0, "\(place)")
+            }
+        }
+        try finish(&shard, .distantFuture, now: true)
+        let pending = shard.pendingCount
+        #expect(pending == 0, "\(place)")
+        result.overflows += shard.overflows
+        store.close()
+        return result
+    }
+}
+
+/// A folder for one run, removed at its end.
+@safe
+final class Folder {
+    let path: String
+
+    init() {
+        let template = unsafe strdup("/tmp/engine-tests-XXXXXX")!
+        path = unsafe String(cString: mkdtemp(template))
+        unsafe free(template)
+    }
+
+    deinit { unsafe _ = system("rm -rf '\(path)'") }
+}

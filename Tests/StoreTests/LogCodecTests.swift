@@ -1,0 +1,159 @@
+import Aggregates
+import Foundation
+import Records
+import Testing
+import Windows
+
+@testable import Store
+
+/// The stored form of logs: what goes in comes out, corrupt bytes are refused, and the bytes stay as they are.
+struct LogCodecTests {
+    @Test(arguments: 1...40) func roundTrip(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let layout = RandomLog.layouts[Int(seed) % RandomLog.layouts.count]
+        var log = RandomLog.make([1, 2, 63, 64, 65, 500].randomElement(using: &random)!, layout, using: &random)
+        log.trimmedThrough = .random(in: .min...0, using: &random)
+        var copy = try decoded(log, layout)
+        #expect(copy.events(layout) == log.events(layout), "seed \(seed)")
+        #expect(copy.trimmedThrough == log.trimmedThrough && copy.hasManyChunks == log.hasManyChunks, "seed \(seed)")
+        if log.hasManyChunks { #expect(copy.nextChunkID == log.nextChunkID, "seed \(seed)") }
+        _ = copy.free(layout)
+        _ = log.free(layout)
+    }
+
+    @Test func emptyLog() throws {
+        for layout in RandomLog.layouts {
+            var copy = try decoded(TimeLog(), layout)
+            #expect(copy.events(layout).isEmpty)
+            _ = copy.free(layout)
+        }
+    }
+
+    private func decoded(_ log: TimeLog, _ layout: LogLayout) throws -> TimeLog {
+        let head = try decodeHead(headRow(log, layout), layout)
+        #expect(head.newest == 77)
+        var copy = TimeLog()
+        copy.trimmedThrough = head.trimmedThrough
+        if let chunk = head.chunk {
+            let bytes = copy.install(chunk, layout)
+            #expect(bytes > 0)
+        } else {
+            let chunks = try chunkRows(log, layout).shuffled().map { try decodeChunk($0.row, id: $0.id, layout) }
+            let bytes = copy.install(chunks: chunks, nextChunkID: head.nextChunkID, layout)
+            #expect(bytes > 0)
+        }
+        return copy
+    }
+
+    @Test func everyTruncationIsRefused() throws {
+        var random = SeededGenerator(seed: 3)
+        for layout in RandomLog.layouts {
+            for count in [1, 40, 70] {
+                var log = RandomLog.make(count, layout, using: &random)
+                let head = headRow(log, layout)
+                for length in head.indices { #expect(throws: CorruptBytes.self) { try decodeHead(Array(head[..<length]), layout) } }
+                for (id, row) in chunkRows(log, layout).prefix(1) {
+                    for length in row.indices {
+                        #expect(throws: CorruptBytes.self) { try decodeChunk(Array(row[..<length]), id: id, layout) }
+                    }
+                }
+                _ = log.free(layout)
+            }
+        }
+    }
+
+    /// RocksDB's checksums find flipped bits; should some get by, they may mislead but never crash nor take memory for good.
+    @Test(arguments: 1...3) func flippedBitsDoNoHarm(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let layout = RandomLog.layouts[Int(seed) - 1]
+        var log = RandomLog.make(60, layout, using: &random)
+        let row = headRow(log, layout)
+        _ = log.free(layout)
+        for _ in 0..<1_500 {
+            var bytes = row
+            for _ in 0...Int.random(in: 0...3, using: &random) {
+                bytes[Int.random(in: 0..<bytes.count, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+            }
+            guard let head = try? decodeHead(bytes, layout), let chunk = head.chunk else { continue }
+            #expect(chunk.events(layout).count <= 64)
+            TimeLog.discard(chunk, layout)
+        }
+    }
+
+    /// A long text at the front is in the chunk's heap already when the end turns out to be missing.
+    @Test func refusedRowsTakeNoMemory() throws {
+        let layout = LogLayout([(.text, [.distinct]), (.double, [.sum])])
+        var log = TimeLog()
+        var removed: [UInt32] = []
+        var held = 0
+        let batch = EventBatch(columnCount: 2, capacity: 1)
+        let text = [UInt8](repeating: 7, count: 1 << 20)
+        batch.times[0] = 5
+        batch.valid[0][0] = 1
+        batch.valid[1][0] = 1
+        batch.words[1][0] = 0
+        batch.words[0][0] = unsafe text.withUnsafeBytes { unsafe batch.text.append($0) }.word
+        batch.count = 1
+        log.insert(batch, row: 0, horizon: .min, removed: &removed, bytes: &held, layout)
+        let row = Array(headRow(log, layout).dropLast())
+        _ = log.free(layout)
+        let before = try residentBytes()
+        for _ in 0..<400 { #expect(throws: CorruptBytes.self) { try decodeHead(row, layout) } }
+        let grown = try residentBytes() - before
+        #expect(grown < 200 << 20, "400 rows of a megabyte left \(grown) bytes")
+    }
+
+    private func residentBytes() throws -> Int {
+        let statm = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
+        return try #require(Int(statm.split(separator: " ")[1])) * 4096
+    }
+
+    @Test func aChunkRowWithoutEventsIsRefused() {
+        var writer = ByteWriter()
+        writer.append(Int64(5))
+        writer.append(LogCodec.format)
+        writer.append(varint: 0)
+        let row = writer.bytes
+        #expect(throws: CorruptBytes.self) { try decodeChunk(row, id: 1, RandomLog.layouts[1]) }
+    }
+
+    @Test func golden() throws {
+        for (number, layout) in RandomLog.layouts.enumerated() {
+            var random = SeededGenerator(seed: 1)
+            var short = RandomLog.make(20, layout, using: &random)
+            short.trimmedThrough = -3
+            try Golden.check(headRow(short, layout), "head-one-chunk-\(number)")
+            var long = RandomLog.make(70, layout, using: &random)
+            try Golden.check(headRow(long, layout), "head-many-chunks-\(number)")
+            try Golden.check(chunkRows(long, layout)[0].row, "chunk-\(number)")
+            _ = short.free(layout)
+            _ = long.free(layout)
+        }
+    }
+
+    // MARK: - Rows as arrays
+
+    private func headRow(_ log: TimeLog, _ layout: LogLayout) -> [UInt8] {
+        var writer = ByteWriter()
+        LogCodec.encodeHead(log, newest: 77, layout, into: &writer)
+        return writer.bytes
+    }
+
+    private func chunkRows(_ log: TimeLog, _ layout: LogLayout) -> [(id: UInt32, row: [UInt8])] {
+        var rows: [(id: UInt32, row: [UInt8])] = []
+        log.forEachChunk { chunk in
+            var writer = ByteWriter()
+            LogCodec.encodeChunk(chunk, layout, into: &writer)
+            rows.append((chunk.id, writer.bytes))
+        }
+        return rows
+    }
+
+    private func decodeHead(_ row: [UInt8], _ layout: LogLayout) throws -> LogCodec.DecodedHead {
+        try unsafe row.withUnsafeBytes { bytes in try unsafe LogCodec.decodeHead(bytes, layout) }
+    }
+
+    private func decodeChunk(_ row: [UInt8], id: UInt32, _ layout: LogLayout) throws -> Chunk {
+        try unsafe row.withUnsafeBytes { bytes in try unsafe LogCodec.decodeChunk(bytes, id: id, layout) }
+    }
+}

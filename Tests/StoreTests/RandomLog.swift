@@ -1,0 +1,101 @@
+import Aggregates
+import Records
+import Windows
+
+/// One event as a log holds it: null, present, a word or a text in each column.
+struct LoggedEvent: Hashable {
+    enum Cell: Hashable {
+        case null
+        case present
+        case word(Int64)
+        case text([UInt8])
+    }
+
+    var time: Int64
+    var partition: Int32 = 0
+    var offset: Int64 = 0
+    var cells: [Cell]
+}
+
+enum RandomLog {
+    static let layouts: [LogLayout] = [
+        LogLayout([]),
+        LogLayout([(.integer, [.sum]), (.presence, []), (.double, [.sum]), (.text, [.distinct])]),
+        LogLayout([(.text, [.ends]), (.integer, [.ends, .extremes]), (.double, [.ends])]),
+    ]
+
+    static func event(_ index: Int, time: Int64, _ layout: LogLayout, using random: inout SeededGenerator) -> LoggedEvent {
+        LoggedEvent(
+            time: time, partition: layout.isOrdered ? .random(in: -1...3, using: &random) : 0,
+            offset: layout.isOrdered ? Int64(index) : 0,
+            cells: layout.columns.enumerated().map { number, column in
+                // The first column always has a value, the last one never, so that all forms of validity occur.
+                if number > 0 && random.isOneIn(3) || number == layout.columns.count - 1 && index % 100 < 50 { return .null }
+                switch column.kind {
+                case .presence: return .present
+                case .integer: return .word(random.isOneIn(4) ? [.min, .max].randomElement(using: &random)! : .random(in: -99...99, using: &random))
+                case .double: return .word(Int64(bitPattern: Double.random(in: -1...1, using: &random).bitPattern))
+                case .text:
+                    let length = [0, 7, 8, 200].randomElement(using: &random)!
+                    return .text((0..<length).map { _ in .random(in: 0...255, using: &random) })
+                }
+            })
+    }
+
+    /// A log of so many events within a minute of each other, with ties.
+    static func make(_ count: Int, _ layout: LogLayout, using random: inout SeededGenerator) -> TimeLog {
+        var log = TimeLog()
+        var removed: [UInt32] = []
+        var bytes = 0
+        let batch = EventBatch(columnCount: layout.columns.count, capacity: 1)
+        for index in 0..<count {
+            let time = Int64(index) * 500_000 + Int64.random(in: 0...60, using: &random) * 1_000_000
+            let event = event(index, time: time, layout, using: &random)
+            batch.removeAll()
+            batch.times[0] = event.time
+            batch.partitions[0] = event.partition
+            batch.offsets[0] = event.offset
+            for (column, cell) in event.cells.enumerated() {
+                batch.valid[column][0] = cell == .null ? 0 : 1
+                switch cell {
+                case .null, .present: batch.words[column][0] = 0
+                case .word(let word): batch.words[column][0] = word
+                case .text(let bytes): batch.words[column][0] = unsafe bytes.withUnsafeBytes { unsafe batch.text.append($0) }.word
+                }
+            }
+            log.insert(batch, row: 0, horizon: .min, removed: &removed, bytes: &bytes, layout)
+        }
+        return log
+    }
+}
+
+extension Chunk {
+    func events(_ layout: LogLayout) -> [LoggedEvent] {
+        (0..<count).map { row in
+            LoggedEvent(
+                time: times(layout)[row], partition: layout.isOrdered ? partitions(layout)[row] : 0,
+                offset: layout.isOrdered ? offsets(layout)[row] : 0,
+                cells: layout.columns.enumerated().map { index, column in
+                    guard validity(index) >> UInt64(row) & 1 == 1 else { return .null }
+                    switch column.kind {
+                    case .presence: return .present
+                    case .integer, .double: return .word(words(column, layout)[row])
+                    case .text:
+                        return unsafe withBytes(LoggedText(word: words(column, layout)[row])) { unsafe .text(Array($0)) }
+                    }
+                })
+        }
+    }
+}
+
+extension TimeLog {
+    func events(_ layout: LogLayout) -> [LoggedEvent] {
+        var events: [LoggedEvent] = []
+        forEachChunk { events += $0.events(layout) }
+        return events
+    }
+}
+
+extension ByteWriter {
+    var bytes: [UInt8] { unsafe withBytes { unsafe Array($0) } }
+}

@@ -1,0 +1,168 @@
+import Aggregates
+import Records
+import Windows
+
+/// What one event has in one column.
+enum Cell: Hashable {
+    case null
+    case present
+    case word(Int64)
+    case text([UInt8])
+
+    var isValid: Bool { self != .null }
+}
+
+struct Event: Hashable {
+    var time: Int64
+    var partition: Int32
+    var offset: Int64
+    var cells: [Cell]
+}
+
+/// A time log as a plain sorted array: what the real one is held against.
+struct LogModel {
+    var events: [Event] = []
+    let layout: LogLayout
+
+    init(_ layout: LogLayout) { self.layout = layout }
+
+    /// Behind all that are not after it; by partition and offset only where the layout keeps them.
+    mutating func insert(_ event: Event) {
+        var (position, end) = (0, events.count)
+        while position < end {
+            let middle = (position + end) / 2
+            if isAfter(events[middle], event) { end = middle } else { position = middle + 1 }
+        }
+        events.insert(event, at: position)
+    }
+
+    private func isAfter(_ a: Event, _ b: Event) -> Bool {
+        guard layout.isOrdered else { return a.time > b.time }
+        return (a.time, a.partition, a.offset) > (b.time, b.partition, b.offset)
+    }
+
+    func count(through edge: Int64) -> Int { events.count { $0.time <= edge } }
+
+    func moments(_ column: Int, _ range: Range<Int>) -> Moments {
+        var moments = Moments()
+        for event in events[range] {
+            if case .word(let word) = event.cells[column] { moments.add(word) }
+        }
+        return moments
+    }
+}
+
+extension TimeLog {
+    mutating func insert(
+        _ event: Event, into batch: EventBatch, horizon: Int64, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout
+    ) {
+        batch.removeAll()
+        batch.times[0] = event.time
+        batch.partitions[0] = event.partition
+        batch.offsets[0] = event.offset
+        for (column, cell) in event.cells.enumerated() {
+            batch.valid[column][0] = cell.isValid ? 1 : 0
+            switch cell {
+            case .null, .present: batch.words[column][0] = 0
+            case .word(let word): batch.words[column][0] = word
+            case .text(let bytes):
+                batch.words[column][0] = unsafe bytes.withUnsafeBytes { unsafe batch.text.append($0) }.word
+            }
+        }
+        batch.count = 1
+        insert(batch, row: 0, horizon: horizon, removed: &removed, bytes: &bytes, layout)
+    }
+
+    func events(_ layout: LogLayout) -> [Event] {
+        var events: [Event] = []
+        forEachChunk { events += $0.events(layout) }
+        return events
+    }
+}
+
+extension Chunk {
+    func events(_ layout: LogLayout) -> [Event] { (0..<count).map { event($0, layout) } }
+
+    /// Partition and offset are zero where the layout does not keep them.
+    func event(_ row: Int, _ layout: LogLayout) -> Event {
+        Event(
+            time: times(layout)[row], partition: layout.isOrdered ? partitions(layout)[row] : 0,
+            offset: layout.isOrdered ? offsets(layout)[row] : 0,
+            cells: layout.columns.indices.map { cell(row, $0, layout) })
+    }
+
+    func cell(_ row: Int, _ index: Int, _ layout: LogLayout) -> Cell {
+        guard validity(index) >> UInt64(row) & 1 == 1 else { return .null }
+        let column = layout.columns[index]
+        switch column.kind {
+        case .presence: return .present
+        case .integer, .double: return .word(words(column, layout)[row])
+        case .text:
+            return unsafe withBytes(LoggedText(word: words(column, layout)[row])) { unsafe .text(Array($0)) }
+        }
+    }
+}
+
+/// How events of one log come in.
+struct Schedule {
+    var layout: LogLayout
+    var eventCount: Int
+    /// How far back from the newest an event may lie.
+    var disorder: Int64
+    /// Times are multiples of it: the larger, the more ties.
+    var grain: Int64
+    /// Events this far behind the newest may leave; nil: none ever.
+    var retention: Int64?
+    /// One in so many events lies far before all others.
+    var farPastOneIn: Int?
+
+    static let layouts: [LogLayout] = [
+        LogLayout([]),
+        LogLayout([(.integer, [.sum])]),
+        LogLayout([
+            (.integer, [.sum, .squares, .extremes]), (.presence, []), (.double, [.sum]), (.text, [.distinct]), (.integer, .extremes),
+            (.integer, .distinct),
+        ]),
+        LogLayout([(.text, [.ends]), (.integer, [.sum, .ends]), (.double, [.ends]), (.presence, [])]),
+    ]
+
+    static func random(using random: inout SeededGenerator) -> Schedule {
+        let retention: Int64? = random.isOneIn(2) ? nil : [500, 5_000, 40_000].randomElement(using: &random)!
+        let disorders: [Int64] = [0, 1, 50, 1_000, 30_000].filter { $0 < retention ?? .max }
+        return Schedule(
+            layout: layouts.randomElement(using: &random)!,
+            eventCount: [3, 5, 64, 65, 66, 130, 700, 2_500].randomElement(using: &random)!,
+            disorder: disorders.randomElement(using: &random)!, grain: [1, 10, 700].randomElement(using: &random)!,
+            retention: retention, farPastOneIn: retention == nil && random.isOneIn(3) ? 20 : nil)
+    }
+
+    /// The times lie within the disorder of the newest so far, or in the far past.
+    func event(_ index: Int, newest: inout Int64, using random: inout SeededGenerator) -> Event {
+        newest += Int64.random(in: 0...20, using: &random)
+        var time = newest - Int64.random(in: 0...disorder, using: &random)
+        if let farPastOneIn, random.isOneIn(farPastOneIn) { time = -Int64.random(in: 0...1_000_000, using: &random) }
+        time = time / grain * grain
+        if let retention { time = max(time, newest - retention + 1) }
+        return Event(
+            time: time, partition: layout.isOrdered ? Int32.random(in: 0..<3, using: &random) : 0,
+            offset: layout.isOrdered ? Int64(index) : 0,
+            cells: layout.columns.map { Schedule.cell($0.kind, using: &random) })
+    }
+
+    static func cell(_ kind: LogLayout.Kind, using random: inout SeededGenerator) -> Cell {
+        if random.isOneIn(5) { return .null }
+        switch kind {
+        case .presence: return .present
+        case .integer:
+            switch Int.random(in: 0..<8, using: &random) {
+            case 0: return .word([.min, .max, .min + 1, 0].randomElement(using: &random)!)
+            case 1: return .word(.random(in: -(1 << 30)...(1 << 30), using: &random))
+            default: return .word(.random(in: -1_000...1_000, using: &random))
+            }
+        case .double: return .word(Int64(bitPattern: Double.random(in: -1e9...1e9, using: &random).bitPattern))
+        case .text:
+            let length = [0, 1, 7, 8, 9, 100].randomElement(using: &random)!
+            return .text((0..<length).map { _ in UInt8.random(in: 0...255, using: &random) })
+        }
+    }
+}

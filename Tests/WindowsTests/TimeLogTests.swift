@@ -1,0 +1,183 @@
+import Aggregates
+import Records
+import Testing
+import Windows
+
+/// Random schedules of one log against `LogModel`.
+struct TimeLogTests {
+    @Test(arguments: 1...60) func randomSchedules(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        run(.random(using: &random), seed: seed, &random)
+    }
+
+    /// Enough events that several groups exist, fill and split.
+    @Test(arguments: 0..<Schedule.layouts.count) func groupsSplit(layout: Int) {
+        for (disorder, farPastOneIn) in [(Int64(200_000), Int?.none), (10, 3)] {
+            let seed = UInt64(layout)
+            var random = SeededGenerator(seed: seed)
+            let schedule = Schedule(
+                layout: Schedule.layouts[layout], eventCount: 7_000, disorder: disorder, grain: 1, retention: nil,
+                farPastOneIn: farPastOneIn)
+            run(schedule, seed: seed, &random)
+        }
+    }
+
+    /// Chunks and whole groups leave at the front while others come.
+    @Test(arguments: 0..<Schedule.layouts.count) func groupsLeave(layout: Int) {
+        for retention in [Int64(100), 9_000, 50_000] {
+            let seed = UInt64(layout)
+            var random = SeededGenerator(seed: seed)
+            let schedule = Schedule(
+                layout: Schedule.layouts[layout], eventCount: 8_000, disorder: retention / 3, grain: 1, retention: retention,
+                farPastOneIn: nil)
+            run(schedule, seed: seed, &random)
+        }
+    }
+
+    @Test(arguments: 0..<Schedule.layouts.count) func allEventsAtOneInstant(layout: Int) {
+        let seed = UInt64(layout)
+        var random = SeededGenerator(seed: seed)
+        let schedule = Schedule(
+            layout: Schedule.layouts[layout], eventCount: 5_000, disorder: 0, grain: 1_000_000_000, retention: nil, farPastOneIn: nil)
+        run(schedule, seed: seed, &random)
+    }
+
+    @Test func anEmptyLogHasNothing() {
+        let layout = Schedule.layouts[2]
+        var log = TimeLog()
+        var moments = Moments()
+        log.addMoments(0, from: log.start, to: log.position(after: .max, layout), to: &moments, layout)
+        #expect(log.isEmpty && !log.hasManyChunks && moments == Moments())
+        #expect(log.count(from: log.start, to: log.position(after: 5, layout)) == 0)
+        #expect(log.newest(0, from: log.start, to: log.start) == nil && log.oldest(0, from: log.start, to: log.start) == nil)
+        #expect(log.validCount(1, from: log.start, to: log.start, layout) == 0)
+        let freed = log.free(layout)
+        #expect(freed == 0)
+    }
+
+    private func run(_ schedule: Schedule, seed: UInt64, _ random: inout SeededGenerator) {
+        let layout = schedule.layout
+        let place = "seed \(seed), \(schedule)"
+        var log = TimeLog()
+        var model = LogModel(layout)
+        var store = StoredChunks(layout)
+        let batch = EventBatch(columnCount: layout.columns.count, capacity: 1)
+        var bytes = 0
+        var newest: Int64 = 1_000_000
+        for index in 0..<schedule.eventCount {
+            let event = schedule.event(index, newest: &newest, using: &random)
+            let horizon = schedule.retention.map { newest - $0 } ?? .min
+            var removed: [UInt32] = []
+            log.insert(event, into: batch, horizon: horizon, removed: &removed, bytes: &bytes, layout)
+            model.insert(event)
+            store.remove(removed, place)
+            if random.isOneIn(200) {
+                store.check(log, place)
+                store.commit(log)
+            }
+            if index < 70 || random.isOneIn(schedule.eventCount / 12 + 1) || index == schedule.eventCount - 1 {
+                model.events.removeFirst(checkEvents(log, model, horizon: horizon, place))
+                for _ in 0..<4 { checkReads(log, model, &random, place) }
+            }
+        }
+        store.check(log, place)
+        bytes -= log.free(layout)
+        #expect(bytes == 0, "bytes that were not given back; \(place)")
+        #expect(log.isEmpty)
+    }
+
+    /// Gives how many of the oldest events have left.
+    private func checkEvents(_ log: TimeLog, _ model: LogModel, horizon: Int64, _ place: String) -> Int {
+        let events = log.events(model.layout)
+        let gone = model.events.count - events.count
+        guard gone >= 0, Array(model.events[gone...]) == events else {
+            Issue.record("events differ after \(model.events.count); \(place)")
+            return max(0, gone)
+        }
+        if gone > 0 {
+            let lastGone = model.events[gone - 1].time
+            #expect(lastGone <= log.trimmedThrough && log.trimmedThrough <= horizon, "\(place)")
+        }
+        return gone
+    }
+
+    private func checkReads(_ log: TimeLog, _ model: LogModel, _ random: inout SeededGenerator, _ place: String) {
+        let layout = model.layout
+        var edges = (0..<2).map { _ -> Int64 in
+            let time = model.events.randomElement(using: &random)?.time ?? 0
+            switch Int.random(in: 0..<8, using: &random) {
+            case 0: return .min
+            case 1: return .max
+            default: return time + Int64.random(in: -1...1, using: &random)
+            }
+        }
+        edges.sort()
+        let (low, high) = (model.count(through: edges[0]), model.count(through: edges[1]))
+        let from = random.isOneIn(6) ? log.start : log.position(after: edges[0], layout)
+        let range = (from == log.start && low > 0 ? 0 : low)..<high
+        let to = log.position(after: edges[1], layout)
+        #expect(log.count(from: from, to: to) == range.count, "\(edges) \(place)")
+        var pieces: [Event] = []
+        log.forEachPiece(from: from, to: to) { chunk, low, high in
+            #expect(low < high)
+            pieces = (low..<high).map { chunk.event($0, layout) } + pieces
+            return true
+        }
+        #expect(pieces == Array(model.events[range]), "\(edges) \(place)")
+        for index in layout.columns.indices {
+            let valid = model.events[range].filter { $0.cells[index].isValid }
+            #expect(log.validCount(index, from: from, to: to, layout) == valid.count, "column \(index) \(place)")
+            let newest = log.newest(index, from: from, to: to).map { $0.chunk.event($0.row, layout) }
+            let oldest = log.oldest(index, from: from, to: to).map { $0.chunk.event($0.row, layout) }
+            #expect(newest == valid.last && oldest == valid.first, "column \(index) \(edges) \(place)")
+            let needs = layout.columns[index].needs
+            guard layout.columns[index].kind == .integer, !needs.isDisjoint(with: [.sum, .squares, .extremes]) else { continue }
+            var moments = Moments()
+            log.addMoments(index, from: from, to: to, to: &moments, layout)
+            check(moments, model.moments(index, range), needs, "column \(index) \(edges) \(place)")
+        }
+    }
+
+    /// Only what the column's aggregates need is promised.
+    private func check(_ moments: Moments, _ expected: Moments, _ needs: Needs, _ place: String) {
+        #expect(moments.count == expected.count && moments.sum == expected.sum, "\(place)")
+        if needs.contains(.squares) { #expect(moments.squares == expected.squares, "\(place)") }
+        if needs.contains(.extremes) { #expect(moments.min == expected.min && moments.max == expected.max, "\(place)") }
+    }
+}
+
+/// The chunk rows that a store would hold: what is dirty is written, what is removed goes, and nothing else changes.
+struct StoredChunks {
+    private var rows: [UInt32: [Event]] = [:]
+    private let layout: LogLayout
+
+    init(_ layout: LogLayout) { self.layout = layout }
+
+    mutating func commit(_ log: TimeLog) {
+        guard log.hasManyChunks else { return }
+        log.forEachChunk { chunk in
+            guard chunk.state.contains(.dirty) else { return }
+            rows[chunk.id] = chunk.events(layout)
+            chunk.state = .stored
+        }
+    }
+
+    mutating func remove(_ ids: [UInt32], _ place: String) {
+        for id in ids where rows.removeValue(forKey: id) == nil {
+            Issue.record("chunk \(id) was removed and is not stored; \(place)")
+        }
+    }
+
+    func check(_ log: TimeLog, _ place: String) {
+        guard log.hasManyChunks else { return }
+        var ids: Set<UInt32> = []
+        log.forEachChunk { chunk in
+            #expect(chunk.id < log.nextChunkID && ids.insert(chunk.id).inserted, "chunk \(chunk.id); \(place)")
+            if !chunk.state.contains(.dirty) {
+                #expect(rows[chunk.id] == chunk.events(layout), "clean chunk \(chunk.id) is not as it was stored; \(place)")
+            }
+            #expect(chunk.state.contains(.stored) == (rows[chunk.id] != nil), "chunk \(chunk.id); \(place)")
+        }
+        #expect(ids.isSuperset(of: rows.keys), "rows of chunks that are gone; \(place)")
+    }
+}
