@@ -36,6 +36,7 @@ let package = Package(
     products: [.executable(name: "freshet", targets: ["freshet"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -61,7 +62,7 @@ let package = Package(
         layer("History", "Engine", "Pipelines", "Records", "Parquet", "CZstd"),
         layer(
             "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Records", "Kafka", "CZstd",
-            .product(name: "Logging", package: "swift-log")),
+            .product(name: "DequeModule", package: "swift-collections"), .product(name: "Logging", package: "swift-log")),
         .executableTarget(
             name: "freshet",
             dependencies: [

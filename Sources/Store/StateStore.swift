@@ -20,6 +20,13 @@ public final class StateStore: Sendable {
     /// Large buffers go back to the system as soon as they are free. Call once, before other threads start.
     public static func returnMemoryEagerly() { NativeMemory.returnEagerly() }
 
+    /// Where RocksDB's memory is, for the debug log.
+    public var memoryReport: String {
+        func mebibytes(_ property: String) -> String { database.number(property).map { "\($0 >> 20) MiB" } ?? "?" }
+        return "memtables \(mebibytes("rocksdb.size-all-mem-tables")), block cache \(mebibytes("rocksdb.block-cache-usage"))"
+            + " (pinned \(mebibytes("rocksdb.block-cache-pinned-usage"))), table readers \(mebibytes("rocksdb.estimate-table-readers-mem"))"
+    }
+
     public func close() { database.close() }
 
     /// What the last commit fixed; nil where there was none.

@@ -1,21 +1,20 @@
+internal import DequeModule
+
 /// A bounded queue between threads. Sending waits while it is full: that is the back-pressure.
 final class Channel<Element>: @unchecked Sendable {
-    private var elements: [Element] = []
-    private var head = 0
+    private var elements = Deque<Element>()
     private let capacity: Int
     private var isClosed = false
     private let monitor = Monitor()
 
     init(capacity: Int) { self.capacity = capacity }
 
-    private var count: Int { elements.count - head }
-
     /// Waits for room. Gives false, and drops the element, if the channel was closed.
     @discardableResult
     func send(_ element: sending Element) -> Bool {
         monitor.lock()
         defer { monitor.unlock() }
-        while count >= capacity && !isClosed { monitor.wait() }
+        while elements.count >= capacity && !isClosed { monitor.wait() }
         guard !isClosed else { return false }
         elements.append(element)
         monitor.wakeAll()
@@ -26,14 +25,8 @@ final class Channel<Element>: @unchecked Sendable {
     func receive() -> Element? {
         monitor.lock()
         defer { monitor.unlock() }
-        while count == 0 && !isClosed { monitor.wait() }
-        guard count > 0 else { return nil }
-        let element = elements[head]
-        head += 1
-        if head > 64 && head * 2 > elements.count {
-            elements.removeFirst(head)
-            head = 0
-        }
+        while elements.isEmpty && !isClosed { monitor.wait() }
+        guard let element = elements.popFirst() else { return nil }
         monitor.wakeAll()
         return element
     }
