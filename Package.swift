@@ -84,8 +84,13 @@ let package = Package(
         tests("EngineTests", "Engine", "Store", "Pipelines", "Windows", "Aggregates", "Records", exclude: ["Golden"]),
         tests(
             "StoreTests", "Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB", exclude: ["Golden"]),
+        tests("HistoryTests", "History", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
+        tests(
+            "WorkerTests", "Worker", "Store", "Engine", "Pipelines", "Windows", "Records",
+            .product(name: "Logging", package: "swift-log")),
         tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
+        tests("FreshetTests", "freshet", "Engine", "Pipelines", "Records"),
         tests("SourceTreeTests"),
     ],
     swiftLanguageModes: [.v6],

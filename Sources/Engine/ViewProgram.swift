@@ -120,9 +120,10 @@ public final class ViewProgram {
         }
     }
 
-    /// The oldest instant whose events any value at `time` can depend on; events at or before it do not count.
+    /// The newest instant whose events no value at `time` or after it can depend on, nor those before it.
     public func reach(at time: EventTime) -> EventTime {
         guard let retention else { return .distantPast }
+        // A window that holds its older end reads the event that lies exactly there.
         return time - retention - TimeSpan(microseconds: olderShift)
     }
 }

@@ -8,9 +8,11 @@ internal import Records
 public final class Part: @unchecked Sendable {
     /// `dt=YYYY-MM-DD/<unique>.parquet`, within the view's folder.
     public let name: String
+    /// `dt=YYYY-MM-DD`.
+    var day: Substring { name[..<name.lastIndex(of: "/")!] }
     private let folder: String
     private let schema: LogSchema
-    private var rows: DayRows?
+    private(set) var rows: DayRows?
 
     init(folder: String, unique: String, schema: LogSchema, rows: DayRows) {
         self.folder = folder

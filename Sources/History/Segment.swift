@@ -68,15 +68,18 @@ enum Segment {
 @safe
 final class SegmentWriter {
     let name: String
+    private let folder: String
     private let path: String
     private let descriptor: Int32
     private(set) var length: UInt64
+    private var isNameSynced = false
     private var content = ByteWriter(capacity: 1 << 20)
     private var frame: [UInt8] = []
     private let context: OpaquePointer
 
     init(folder: String, name: String) throws(HistoryError) {
         self.name = name
+        self.folder = folder
         path = "\(folder)/\(name)"
         try Folder.make(folder)
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
@@ -123,8 +126,11 @@ final class SegmentWriter {
         length += UInt64(count)
     }
 
+    /// Waits until what was appended is on disk, and the file's name with it.
     func sync() throws(HistoryError) {
         if fdatasync(descriptor) != 0 { throw HistoryError(cannot: "sync", path) }
+        if !isNameSynced { try Folder.sync(folder) }
+        isNameSynced = true
     }
 }
 
@@ -170,15 +176,7 @@ final class SegmentReader {
         guard left > 0 else { return nil }
         let length = unsafe try read(4).withUnsafeBytes { unsafe Int(UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self))) }
         let frame = try read(length)
-        let size = unsafe frame.withUnsafeBytes { unsafe ZSTD_getFrameContentSize($0.baseAddress, $0.count) }
-        guard size < 1 << 40 else { throw corrupt() }
-        var content = [UInt8](repeating: 0, count: Int(size))
-        let done = unsafe content.withUnsafeMutableBytes { target in
-            unsafe frame.withUnsafeBytes { source in
-                unsafe ZSTD_decompress(target.baseAddress, target.count, source.baseAddress, source.count)
-            }
-        }
-        guard done == content.count else { throw corrupt() }
+        let content = try decompress(frame)
         rows.removeAll()
         var created: Int64?
         unsafe content.withUnsafeBytes { bytes in
@@ -187,5 +185,30 @@ final class SegmentReader {
         }
         guard let created else { throw corrupt() }
         return created
+    }
+
+    /// The size that a frame's head claims is not believed: no checksum covers it.
+    private func decompress(_ frame: [UInt8]) throws(HistoryError) -> [UInt8] {
+        let stream = unsafe ZSTD_createDStream()
+        defer { unsafe _ = ZSTD_freeDStream(stream) }
+        var content: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: ZSTD_DStreamOutSize())
+        var position = 0
+        while true {
+            let (left, read, written) = unsafe frame.withUnsafeBytes { source in
+                unsafe piece.withUnsafeMutableBytes { target in
+                    var input = unsafe ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: position)
+                    var output = unsafe ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
+                    let left = unsafe ZSTD_decompressStream(stream, &output, &input)
+                    return unsafe (left, input.pos, output.pos)
+                }
+            }
+            guard ZSTD_isError(left) == 0, read > position || written > 0 else { throw corrupt() }
+            position = read
+            content += piece[..<written]
+            guard left > 0 else { break }
+        }
+        guard position == frame.count else { throw corrupt() }
+        return content
     }
 }

@@ -24,6 +24,9 @@ public final class ViewLog {
     private var gatheredSince: Int64?
     private var sequence = 0
     private var open: SegmentWriter?
+    /// Segments that were closed since the last commit, so that it still has to see them on disk.
+    private var closed: [SegmentWriter] = []
+    private var syncsNames = false
     /// Full or older segments whose rows are gathered, not yet parts.
     private var sealed: [LogState.SegmentState] = []
     private var conversions: [Conversion] = []
@@ -61,7 +64,10 @@ public final class ViewLog {
 
     /// Whether a directory has rows of the view already.
     public static func hasRows(directory: String, view: String) -> Bool {
-        Folder.names("\(directory)/\(view)").contains { $0.hasPrefix("dt=") && !Folder.names("\(directory)/\(view)/\($0)").isEmpty }
+        // Hidden files are what an interrupted run left: nobody ever read them.
+        Folder.names("\(directory)/\(view)").contains { day in
+            day.hasPrefix("dt=") && Folder.names("\(directory)/\(view)/\(day)").contains { !$0.hasPrefix(".") }
+        }
     }
 
     /// Takes all rows of a buffer, which may be reused then. `created` is now, in microseconds.
@@ -122,7 +128,10 @@ public final class ViewLog {
         if days.isEmpty { gatheredSince = nil }
         var segments = sealed
         sealed = []
-        if let open { segments.append(LogState.SegmentState(name: open.name, length: open.length)) }
+        if let open {
+            segments.append(LogState.SegmentState(name: open.name, length: open.length))
+            closed.append(open)
+        }
         open = nil
         conversions.append(Conversion(parts: parts, segments: segments))
         return parts
@@ -136,6 +145,9 @@ public final class ViewLog {
     /// What the commit under way is to fix. Segments are synced to disk if asked. `committed` follows before the next.
     public func commitState(sync: Bool) throws(HistoryError) -> LogState.ViewState {
         precondition(committing.isEmpty, "one commit at a time")
+        syncsNames = sync
+        if sync { for segment in closed { try segment.sync() } }
+        closed = []
         var state = LogState.ViewState(view: view.name)
         committing = conversions.filter { $0.unwritten == 0 }
         conversions.removeAll { $0.unwritten == 0 }
@@ -152,6 +164,8 @@ public final class ViewLog {
     public func committed() throws(HistoryError) {
         for conversion in committing {
             for part in conversion.parts { try Part.publish(part.name, in: folder) }
+            // The next commit no longer names the parts: their new names have to be on disk by then.
+            if syncsNames { for day in Set(conversion.parts.map(\.day)) { try Folder.sync("\(folder)/\(day)") } }
             for segment in conversion.segments { try Folder.remove("\(folder)/_segments/\(segment.name)") }
         }
         committing = []

@@ -29,7 +29,9 @@ struct ByteReader {
 
     mutating func littleEndian<Word: FixedWidthInteger>(_: Word.Type) throws(CorruptBytes) -> Word {
         let range = try take(Word.bitWidth / 8)
-        return unsafe bytes.withUnsafeBytes { unsafe Word(littleEndian: $0.loadUnaligned(fromByteOffset: range.lowerBound, as: Word.self)) }
+        return unsafe bytes.withUnsafeBytes {
+            unsafe Word(littleEndian: $0.loadUnaligned(fromByteOffset: range.lowerBound, as: Word.self))
+        }
     }
 
     /// ULEB128.

@@ -89,7 +89,9 @@ struct ChunkDecoder {
         var isValid: [Bool] = []
         var count = page.valueCount
         if column.nullable {
-            guard page.levelEncoding == Encoding.rle.rawValue else { throw CorruptBytes("levels of encoding \(page.levelEncoding)") }
+            guard page.levelEncoding == Encoding.rle.rawValue else {
+                throw CorruptBytes("levels of encoding \(page.levelEncoding)")
+            }
             let levels = try reader.take(Int(try reader.littleEndian(UInt32.self)))
             isValid.reserveCapacity(page.valueCount)
             var levelReader = ByteReader(Array(bytes[levels]))

@@ -16,7 +16,9 @@ struct Decompressor: ~Copyable, @unchecked Sendable {
     func decompress(_ source: [UInt8], _ range: Range<Int>, size: Int) throws(CorruptBytes) -> [UInt8] {
         guard 0...Bounds.bytesOfPageRead ~= size else { throw CorruptBytes("a page of \(size) bytes") }
         // Look first: memory is taken only for what the frame itself says too.
-        let stated = unsafe source.withUnsafeBytes { unsafe ZSTD_getFrameContentSize($0.baseAddress! + range.lowerBound, range.count) }
+        let stated = unsafe source.withUnsafeBytes {
+            unsafe ZSTD_getFrameContentSize($0.baseAddress! + range.lowerBound, range.count)
+        }
         guard !source.isEmpty, stated == UInt64(size) else { throw CorruptBytes("a page's size is not what its header says") }
         var target = [UInt8](repeating: 0, count: size)
         let result = unsafe target.withUnsafeMutableBytes { target in

@@ -22,7 +22,9 @@ public struct FileReader: ~Copyable, Sendable {
             throw failure("it is not a Parquet file")
         }
         let length = tail.prefix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
-        guard length <= file.size - 12, length <= Bounds.bytesOfFooterRead else { throw failure("its footer is longer than the file") }
+        guard length <= file.size - 12, length <= Bounds.bytesOfFooterRead else {
+            throw failure("its footer is longer than the file")
+        }
         let footer = try file.read(file.size - 8 - length..<file.size - 8)
         do throws(CorruptBytes) {
             var thrift = ThriftReader(ByteReader(footer))

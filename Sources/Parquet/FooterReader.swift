@@ -157,7 +157,8 @@ private struct StoredElement {
             throw CorruptBytes("column \(name) is nested, repeated or of a type that is not read")
         }
         let types: [ColumnType] = [
-            .string, .int32, .int64, .double, .bool, .timestampMicrosUTC, .decimal(scale: min(max(scale, 0), ColumnType.decimalDigits)),
+            .string, .int32, .int64, .double, .bool, .timestampMicrosUTC,
+            .decimal(scale: min(max(scale, 0), ColumnType.decimalDigits)),
         ]
         guard let type = types.first(where: { $0.physical == physical && $0.converted == converted }) else {
             throw CorruptBytes("column \(name) has a type that is not read")

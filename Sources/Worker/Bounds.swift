@@ -24,6 +24,8 @@ enum Bounds {
     static let deadLetterBytes = 1 << 16
     /// Entities that may change before a commit is due: what a commit holds twice over while it is written, some 100 MiB.
     static let dirtyEntitiesMax = 250_000
+    /// Between two compactions that drop expired entities: each reads and writes all of the state.
+    static let compactionMicrosecondsMin: Int64 = 60_000_000
     /// Of the memory limit: a commit makes entities evictable from here on,
     static let memoryCommitPercent = 85
     /// and eviction goes down to here.

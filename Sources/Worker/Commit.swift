@@ -82,14 +82,22 @@ final class Committer: @unchecked Sendable {
 
     func start(_ context: ShardContext, threads: [ShardThread], didCommit: @escaping @Sendable (Commit) -> Void) {
         thread = WorkThread { [self] in
+            var compaction: Compaction?
+            defer { compaction?.finish() }
             do {
                 while let commit = inbox.receive() {
                     monitor.locked { current = commit }
-                    guard let gathered = commit.gathered(context.failure), let store = context.store else { break }
+                    guard let gathered = commit.gathered(context.failure), let store = context.store else {
+                        // The failure may have come before this commit was at hand, so nobody woke who waits for it.
+                        commit.wake()
+                        break
+                    }
                     let isDurable = context.options.stateDirectory != nil
                     try store.commit(gathered.rows, gathered.checkpoint, isDurable: isDurable)
                     for thread in threads { thread.inbox.send(.committed) }
                     if isDurable { didCommit(commit) }
+                    if compaction == nil { compaction = Compaction(store, programs: context.programs) }
+                    compaction?.startIfDue(gathered.checkpoint, now: Clock.monotonic(), failure: context.failure)
                     commit.didBecomeDurable()
                 }
             } catch {

@@ -6,7 +6,8 @@ import Worker
 
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "All of it in one process: an embedded broker, made-up card traffic, the worker, a live table, and a recount of it all.",
+        abstract:
+            "All of it in one process: an embedded broker, made-up card traffic, the worker, a live table, and a recount of it all.",
         discussion: """
             45 days of card payments go by in the time given. A few stolen cards are watched: the table shows their values move \
             as the thief goes shopping half-way. In the end the online values and the rows of the offline log are recounted from \
@@ -50,7 +51,8 @@ struct Demo: ParsableCommand {
             }
             guard unsafe access(pipeline, R_OK) == 0 else {
                 throw CommandFailure.wrong(
-                    "freshet: cannot read \(pipeline): \(unsafe String(cString: strerror(errno))); name a pipeline file with --pipeline")
+                    "freshet: cannot read \(pipeline): \(unsafe String(cString: strerror(errno))); name a pipeline file with --pipeline"
+                )
             }
             let plan = try loadPlan(pipeline)
             let folder = try DemoFolder(keep: keep)

@@ -77,7 +77,7 @@ struct ShardTests {
         #expect(whole.rows.count == events.count)
         compare(inPieces.rows, whole.rows, plan.views[0], "seed \(seed)")
         let naive = NaiveRows(view: plan.views[0])
-        for index in (0..<12).map({ _ in Int.random(in: 0..<events.count, using: &random) }) {
+        for index in (0..<6).map({ _ in Int.random(in: 0..<events.count, using: &random) }) {
             let event = events[index]
             let row = whole.rows[RowID(partition: Int64(event.partition), offset: event.offset)]
             #expect(row?.values == naive.values(events, at: event.time), "event \(index), seed \(seed)")

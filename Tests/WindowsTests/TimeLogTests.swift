@@ -28,7 +28,7 @@ struct TimeLogTests {
             let seed = UInt64(layout)
             var random = SeededGenerator(seed: seed)
             let schedule = Schedule(
-                layout: Schedule.layouts[layout], eventCount: 8_000, disorder: retention / 3, grain: 1, retention: retention,
+                layout: Schedule.layouts[layout], eventCount: 5_000, disorder: retention / 3, grain: 1, retention: retention,
                 farPastOneIn: nil)
             run(schedule, seed: seed, &random)
         }

@@ -12,8 +12,7 @@ enum DeadLetterFile {
     static func read(_ path: String) throws(CommandFailure) -> [Letter] {
         guard unsafe access(path, F_OK) == 0 else { return [] }
         guard let file = unsafe fopen(path, "re") else {
-            throw CommandFailure(
-                message: "freshet: cannot open \(path): \(unsafe String(cString: strerror(errno)))", status: CommandFailure.worldFailed)
+            throw .cannot("open", path)
         }
         defer { unsafe _ = fclose(file) }
         var letters: [Letter] = []
@@ -25,7 +24,8 @@ enum DeadLetterFile {
             guard let partition = number("partition", in: text), let offset = number("offset", in: text),
                 let reason = after("reason", in: text)?.dropFirst().prefix(while: { $0 != "\"" })
             else {
-                throw CommandFailure(message: "freshet: \(path): a line that is no dead letter", status: CommandFailure.worldFailed)
+                throw CommandFailure(
+                    message: "freshet: \(path): a line that is no dead letter", status: CommandFailure.worldFailed)
             }
             letters.append(Letter(partition: partition, offset: offset, reason: String(reason)))
         }

@@ -8,7 +8,7 @@ import Worker
 /// Compares what a run has left with a recount from the produced events, and keeps the score.
 struct DemoCheck {
     /// For loops that would take longer, rows are sampled from then on.
-    private static let secondsMax = 12
+    private static let secondsMax = 8
     private static let entitiesPerView = 300
     private static let differencesShown = 10
 
@@ -74,7 +74,8 @@ struct DemoCheck {
                     guard let expected = recount.value(index, of: history, at: newest) else { continue }
                     if stored { score.storedValues += 1 } else { score.onlineValues += 1 }
                     if !DemoCheck.same(value, expected) {
-                        score.differs("\(recount.view.name) \(key.joined(separator: " ")) \(name): \(value), recounted \(expected)")
+                        score.differs(
+                            "\(recount.view.name) \(key.joined(separator: " ")) \(name): \(value), recounted \(expected)")
                     }
                 }
             }
@@ -91,7 +92,7 @@ struct DemoCheck {
 
     /// Every row of every part: that it belongs there, once, with its entity and its time; and the values of as many rows
     /// as there is time for. Then that none is missing: all events up to the watermark have one.
-    mutating func checkRows(_ folder: DemoFolder, _ summary: RunSummary) throws {
+    mutating func checkRows(_ folder: DemoFolder, counted: [String: Int]) throws {
         let deadline = Clock.monotonic() + Int64(DemoCheck.secondsMax) * 1_000_000
         for position in views.indices {
             let (recount, histories) = views[position]
@@ -110,12 +111,14 @@ struct DemoCheck {
             for partition in ledger.events.indices {
                 for offset in ledger.events[partition].indices where expects(partition, offset, recount) {
                     expected += 1
-                    if !seen[partition][offset] { score.differs("\(view.name): no row of partition \(partition) offset \(offset)") }
+                    if !seen[partition][offset] {
+                        score.differs("\(view.name): no row of partition \(partition) offset \(offset)")
+                    }
                 }
             }
             score.counters += 1
-            let counted = summary.views.first { $0.name == view.name }?.rows
-            if counted != expected { score.differs("\(view.name): \(counted ?? 0) rows counted, \(expected) expected") }
+            let counted = counted[view.name] ?? 0
+            if counted != expected { score.differs("\(view.name): \(counted) rows counted, \(expected) expected") }
         }
     }
 
@@ -142,7 +145,9 @@ struct DemoCheck {
             let offsets = try reader.read(group: group, column: position("offset"))
             let times = try reader.read(group: group, column: position("event_timestamp"))
             var entity: [ColumnValues] = []
-            for field in view.entity { entity.append(try reader.read(group: group, column: position(recount.fields[field].rawValue))) }
+            for field in view.entity {
+                entity.append(try reader.read(group: group, column: position(recount.fields[field].rawValue)))
+            }
             var values: [ColumnValues] = []
             for value in view.values { values.append(try reader.read(group: group, column: position(value.name))) }
 
@@ -163,8 +168,11 @@ struct DemoCheck {
                 for (column, (field, expected)) in zip(entity, zip(view.entity, key)) {
                     let isEqual =
                         column.type == .string
-                        ? column.text(row).elementsEqual(recount.fields[field].text(expected).utf8) : column.words[row] == expected
-                    if !isEqual { score.differs("\(place()): another entity than \(recount.text(of: key).joined(separator: " "))") }
+                        ? column.text(row).elementsEqual(recount.fields[field].text(expected).utf8)
+                        : column.words[row] == expected
+                    if !isEqual {
+                        score.differs("\(place()): another entity than \(recount.text(of: key).joined(separator: " "))")
+                    }
                 }
                 // Past the deadline one row in a hundred still is recounted, so that none of the parts goes unchecked.
                 if score.rows % 100 != 0 && Clock.monotonic() >= deadline { continue }
@@ -205,7 +213,9 @@ struct DemoCheck {
         let counts = ledger.counts
         let source = summary.sources[0]
         score.counters += 1
-        if source.applied != UInt64(counts.applied) { score.differs("\(source.applied) events applied, \(counts.applied) expected") }
+        if source.applied != UInt64(counts.applied) {
+            score.differs("\(source.applied) events applied, \(counts.applied) expected")
+        }
         for reason in RejectionReason.allCases {
             score.counters += 1
             let expected = counts.rejected[reason] ?? 0
@@ -223,7 +233,8 @@ struct DemoCheck {
             score.deadLetters += 1
             let place = Place(partition: letter.partition, offset: letter.offset)
             if left.removeValue(forKey: place)?.rawValue != letter.reason {
-                score.differs("dead letter \(letter.reason) of partition \(letter.partition) offset \(letter.offset): not expected")
+                score.differs(
+                    "dead letter \(letter.reason) of partition \(letter.partition) offset \(letter.offset): not expected")
             }
         }
         for (place, reason) in left.sorted(by: { ($0.key.partition, $0.key.offset) < ($1.key.partition, $1.key.offset) }) {

@@ -13,7 +13,7 @@ struct DemoFolder {
         if let keep {
             path = keep
             isKept = true
-            if unsafe mkdir(keep, 0o777) != 0 && errno != EEXIST { throw DemoFolder.failure("make", keep) }
+            if unsafe mkdir(keep, 0o777) != 0 && errno != EEXIST { throw .cannot("make", keep) }
             for folder in ["state", "log"] where unsafe access("\(keep)/\(folder)", F_OK) == 0 {
                 throw .wrong("freshet: \(keep) has a folder \(folder) already; give --keep a new folder")
             }
@@ -22,14 +22,9 @@ struct DemoFolder {
         isKept = false
         var template = Array("\(Environment.value("TMPDIR") ?? "/tmp")/freshet-demo-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else {
-            throw DemoFolder.failure("make", "a temporary folder")
+            throw .cannot("make", "a temporary folder")
         }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    private static func failure(_ operation: String, _ path: String) -> CommandFailure {
-        CommandFailure(
-            message: "freshet: cannot \(operation) \(path): \(unsafe String(cString: strerror(errno)))", status: CommandFailure.worldFailed)
     }
 
     /// Removes a folder of our own with all that is in it.
@@ -71,4 +66,12 @@ struct DemoFolder {
 
 enum Pause {
     static func milliseconds(_ count: Int) { _ = usleep(UInt32(count) * 1000) }
+}
+
+extension CommandFailure {
+    /// The system's reason for the call that just failed.
+    static func cannot(_ operation: String, _ path: String) -> CommandFailure {
+        CommandFailure(
+            message: "freshet: cannot \(operation) \(path): \(unsafe String(cString: strerror(errno)))", status: worldFailed)
+    }
 }

@@ -22,7 +22,8 @@ struct DemoRun {
 
     init(_ plan: Plan, _ settings: CardTraffic.Settings, _ folder: DemoFolder) throws {
         guard plan.sources.count == 1 else {
-            throw CommandFailure.wrong("freshet: the demo has traffic for one source, and \(plan.pipeline) has \(plan.sources.count)")
+            throw CommandFailure.wrong(
+                "freshet: the demo has traffic for one source, and \(plan.pipeline) has \(plan.sources.count)")
         }
         self.plan = plan
         source = plan.sources[0]
@@ -74,7 +75,7 @@ struct DemoRun {
         let summary = try running.result()
         let reader = try StateReader(plan, directory: folder.state)
         try check.checkOnline(seed: settings.seed &+ 1, stored: true) { try reader.read(view: $0, key: $1, at: $2) }
-        try check.checkRows(folder, summary)
+        try check.checkRows(folder, counted: Dictionary(uniqueKeysWithValues: summary.views.map { ($0.name, $0.rows) }))
         try check.checkRejections(folder, summary, watermark: worker.status.figures.watermark)
         report(check.score, summary, ledger, wall: wall, cpu: cpuUsed)
         if check.score.differences > 0 {
@@ -108,7 +109,8 @@ struct DemoRun {
             if read > records { (records, progressAt) = (read, now) }
             guard now - progressAt < Int64(DemoRun.patienceSeconds) * 1_000_000 else {
                 throw CommandFailure(
-                    message: "freshet: the worker stands still at \(read) of \(ledger.produced) records", status: CommandFailure.worldFailed)
+                    message: "freshet: the worker stands still at \(read) of \(ledger.produced) records",
+                    status: CommandFailure.worldFailed)
             }
             Pause.milliseconds(10)
             screen.refresh(elapsed: now - started)

@@ -90,7 +90,8 @@ final class DemoScreen {
     }
 
     private func drawTable(
-        _ figures: RunStatus.Figures, _ elapsed: Int64, late: UInt64, broken: [(reason: RejectionReason, count: UInt64)], lag: Int,
+        _ figures: RunStatus.Figures, _ elapsed: Int64, late: UInt64, broken: [(reason: RejectionReason, count: UInt64)],
+        lag: Int,
         isBurst: Bool
     ) {
         let letters = broken.map { "\($0.reason.rawValue) \($0.count)" }.joined(separator: "  ")
@@ -150,6 +151,8 @@ final class DemoScreen {
     }
 
     private func padded(_ number: Int) -> String { right("\(number)", 12) }
-    private func right(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+    private func right(_ text: String, _ width: Int) -> String {
+        String(repeating: " ", count: max(0, width - text.count)) + text
+    }
     private func left(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
 }

@@ -23,6 +23,16 @@ struct Recount {
         var events: [TrafficEvent] = []
         /// Per value of the view.
         var columns: [[Int64?]] = []
+
+        /// How many of ascending times are not after `time`.
+        static func count(of times: [Int64], through time: Int64) -> Int {
+            var (low, high) = (0, times.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if times[middle] <= time { low = middle + 1 } else { high = middle }
+            }
+            return low
+        }
     }
 
     /// nil if the view's condition is one that these loops do not know.
@@ -63,11 +73,12 @@ struct Recount {
         for (events, rejections) in zip(ledger.events, ledger.rejections) {
             for (event, rejection) in zip(events, rejections) where rejection == nil && takes(event) {
                 let key = key(of: event)
-                if index[key] == nil {
+                if let known = index[key] {
+                    histories[known].events.append(event)
+                } else {
                     index[key] = histories.count
-                    histories.append(History(key: key))
+                    histories.append(History(key: key, events: [event]))
                 }
-                histories[index[key]!].events.append(event)
             }
         }
         for position in histories.indices {
@@ -91,17 +102,23 @@ struct Recount {
         let includesOldest = view.bounds == .closed || view.bounds == .closedOpen
         let includesNewest = view.bounds == .closed || view.bounds == .openClosed
 
+        let hasSpread = plan.function != .count && plan.function != .sum && plan.function != .avg
         var count: Int64 = 0
         var sum: Int128 = 0
         var squares: UInt128 = 0
         var (least, greatest) = (Int64.max, Int64.min)
         var distinct: Set<Int64> = []
-        for (eventTime, value) in zip(history.times, history.columns[index]) {
-            guard eventTime < to || includesNewest && eventTime == to else { break }
-            if let from { guard eventTime > from || includesOldest && eventTime == from else { continue } }
-            guard let value else { continue }
+        let (times, column) = (history.times, history.columns[index])
+        // Newest first, from the last event that the window may hold until one lies before it.
+        var position = History.count(of: times, through: to)
+        while position > 0 {
+            position -= 1
+            let eventTime = times[position]
+            if let from, eventTime < from || eventTime == from && !includesOldest { break }
+            guard eventTime < to || includesNewest, let value = column[position] else { continue }
             count += 1
             sum += Int128(value)
+            guard hasSpread else { continue }
             squares += UInt128(value.magnitude) * UInt128(value.magnitude)
             least = min(least, value)
             greatest = max(greatest, value)

@@ -47,12 +47,14 @@ enum TrafficField: String, CaseIterable {
             guard let field = TrafficField(rawValue: plan.name), field.type == plan.type, !plan.optional,
                 plan.type != .timestamp || plan.unit == .milliseconds
             else {
-                throw .wrong("freshet: field \(plan.name) of source \(source.name) is not one of the demo's traffic, which has \(all)")
+                throw .wrong(
+                    "freshet: field \(plan.name) of source \(source.name) is not one of the demo's traffic, which has \(all)")
             }
             fields.append(field)
         }
         guard fields.count == allCases.count, fields[source.eventTime] == .time else {
-            throw .wrong("freshet: source \(source.name) has to have all fields of the demo's traffic, event_time as its time: \(all)")
+            throw .wrong(
+                "freshet: source \(source.name) has to have all fields of the demo's traffic, event_time as its time: \(all)")
         }
         return fields
     }

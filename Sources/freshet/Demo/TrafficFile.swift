@@ -6,7 +6,7 @@ enum TrafficFile {
 
     static func write(_ traffic: CardTraffic, events: Int, to path: String) throws(CommandFailure) {
         let descriptor = path == "-" ? 1 : unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw failure("open", path) }
+        guard descriptor >= 0 else { throw .cannot("open", path) }
         defer { if descriptor != 1 { _ = close(descriptor) } }
         var traffic = traffic
         var bytes: [UInt8] = []
@@ -16,19 +16,16 @@ enum TrafficFile {
             guard bytes.count >= writeBytes || number == events else { continue }
             var done = 0
             while done < bytes.count {
-                let result = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+                let result = unsafe bytes.withUnsafeBytes {
+                    unsafe Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done)
+                }
                 if result < 0 {
                     if errno == EINTR { continue }
-                    throw failure("write", path)
+                    throw .cannot("write", path)
                 }
                 done += result
             }
             bytes.removeAll(keepingCapacity: true)
         }
-    }
-
-    private static func failure(_ operation: String, _ path: String) -> CommandFailure {
-        CommandFailure(
-            message: "freshet: cannot \(operation) \(path): \(unsafe String(cString: strerror(errno)))", status: CommandFailure.worldFailed)
     }
 }
