@@ -15,7 +15,7 @@ enum Layers {
         "Worker": Module(
             layer: 7,
             mayImport: ["Store", "History", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "Kafka", "CZstd"],
-            packages: ["Logging"]),
+            packages: ["DequeModule", "Logging"]),
         "Store": Module(layer: 6, mayImport: ["Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB"]),
         "History": Module(layer: 6, mayImport: ["Engine", "Pipelines", "Windows", "Aggregates", "Records", "Parquet", "CZstd"]),
         "Engine": Module(layer: 5, mayImport: ["Pipelines", "Windows", "Aggregates", "Records"]),
