@@ -27,7 +27,7 @@ public struct Shard: ~Copyable {
     var removedChunks: [(entity: UInt32, chunk: UInt32)] = []
     private var removed: [UInt32] = []
     var clockHand = 0
-    /// Bytes of keyed state in memory.
+    /// Bytes of entities and their logs in memory.
     public internal(set) var bytes = 0
     /// Rows at or before it are out; what no window can reach from there on may leave.
     public var finishedThrough = EventTime.distantPast
@@ -48,6 +48,13 @@ public struct Shard: ~Copyable {
             _ = table.entities[index].log.free(program.layout)
         }
     }
+
+    /// Events that came behind the watermark, though not behind their own partition's: it had been idle. Rows that were out
+    /// before do not count them.
+    public private(set) var behind = 0
+
+    /// Bytes of keyed state in memory, the waiting rows included.
+    public var bytesHeld: Int { bytes + pending.count * PendingRows.rowBytes }
 
     public var entityCount: Int { table.count }
     public var pendingCount: Int { pending.count }
@@ -105,6 +112,7 @@ public struct Shard: ~Copyable {
                 appendRow(index, time: time, partition: batch.partitions[row], offset: batch.offsets[row], rows)
             case .final:
                 entity.pending += 1
+                if time <= finishedThrough.microseconds { behind += 1 }
                 entities[index] = entity
                 pending.append(
                     PendingRow(

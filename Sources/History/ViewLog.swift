@@ -62,10 +62,12 @@ public final class ViewLog {
         self.keepsSegments = keepsSegments
     }
 
-    /// Whether a directory has rows of the view already.
-    public static func hasRows(directory: String, view: String) -> Bool {
+    /// Whether a directory has rows of the view already: parts, or segments, which without a commit that names them are
+    /// nothing to the run that owns the folder.
+    public static func hasRows(directory: String, view: String, ignoringSegments: Bool) -> Bool {
+        if !ignoringSegments && !Folder.names("\(directory)/\(view)/_segments").isEmpty { return true }
         // Hidden files are what an interrupted run left: nobody ever read them.
-        Folder.names("\(directory)/\(view)").contains { day in
+        return Folder.names("\(directory)/\(view)").contains { day in
             day.hasPrefix("dt=") && Folder.names("\(directory)/\(view)/\(day)").contains { !$0.hasPrefix(".") }
         }
     }

@@ -248,7 +248,7 @@ final class ShardThread: @unchecked Sendable {
 
     /// Tells the reading thread when a commit is due.
     private func publishBytes() {
-        let bytes = shards.values.reduce(0) { $0 + $1.shard.bytes }
+        let bytes = shards.values.reduce(0) { $0 + $1.shard.bytesHeld }
         context.stateBytes.add(bytes - lastBytes, ordering: .relaxed)
         lastBytes = bytes
         let dirty = shards.values.reduce(0) { $0 + $1.shard.dirtyCount }
@@ -360,6 +360,7 @@ final class ShardThread: @unchecked Sendable {
 
     func checksum(of view: Int) -> RowChecksum { views[view].checksum }
     func rowCount(of view: Int) -> Int { views[view].log?.rowCount ?? views[view].checksum.rows }
+    var behind: Int { shards.values.reduce(0) { $0 + $1.shard.behind } }
     var overflows: Int { shards.values.reduce(0) { $0 + $1.shard.overflows } }
     var entityCount: Int { shards.values.reduce(0) { $0 + $1.shard.entityCount } }
 }

@@ -62,11 +62,14 @@ public final class Worker: @unchecked Sendable {
                     "the state in \(directory) was made by another pipeline than this one: its sources, entities, conditions,"
                         + " inputs or windows differ; take the old pipeline file, or another state folder", isInput: true)
             }
-        } else if let directory = options.logDirectory {
-            for view in plan.views where ViewLog.hasRows(directory: directory, view: view.name) {
+        }
+        if checkpoint == nil, let directory = options.logDirectory {
+            let ownsSegments = options.stateDirectory != nil
+            for view in plan.views
+            where ViewLog.hasRows(directory: directory, view: view.name, ignoringSegments: ownsSegments) {
                 throw WorkerError(
-                    "\(directory) has rows of view \(view.name) already; a run without --state starts from nothing and would"
-                        + " double them: take another folder, or remove this one", isInput: true)
+                    "\(directory) has rows of view \(view.name) already; a run that starts from nothing would double them: name the"
+                        + " --state that made them, take another folder, or remove this one", isInput: true)
             }
         }
         sliceCount = checkpoint?.sliceCount ?? Bounds.exchangeSlices
@@ -183,6 +186,7 @@ public final class Worker: @unchecked Sendable {
                     name: plan.views[view].name, rows: threads.reduce(0) { $0 + $1.rowCount(of: view) },
                     checksum: options.logDirectory == nil ? checksum.checksum : nil))
         }
+        summary.behind = threads.reduce(0) { $0 + $1.behind }
         summary.overflows = threads.reduce(0) { $0 + $1.overflows }
         return summary
     }
@@ -284,7 +288,7 @@ public final class Worker: @unchecked Sendable {
     private func openSpill() throws {
         let temporary = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
         let parent = options.logDirectory ?? temporary
-        let directory = "\(parent)/.freshet-spill-\(getpid())"
+        let directory = "\(parent)/.freshet-spill-\(context.run)"
         spillDirectory = directory
         context.store = try StateStore(path: directory)
         log.info("the state outgrew --memory; entities not used of late go to \(directory)")
@@ -344,6 +348,8 @@ public struct RunSummary: Sendable {
     public var views: [View] = []
     /// Sums of int64 that left its range and became null.
     public var overflows = 0
+    /// Events that came behind a view's watermark because their partition had been idle.
+    public var behind = 0
 
     public init() {}
 }

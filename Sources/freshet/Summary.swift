@@ -14,6 +14,10 @@ extension RunSummary {
             let checksum = view.checksum.map { ", checksum \(hexadecimal($0))" } ?? ""
             lines.append("view \(view.name): \(view.rows) rows\(checksum)")
         }
+        if behind > 0 {
+            lines.append(
+                "\(behind) events came behind a view's watermark, their partition had been idle: rows that were out before do not count them")
+        }
         if overflows > 0 { lines.append("\(overflows) sums of int64 left its range and are null") }
         return lines.joined(separator: "\n")
     }

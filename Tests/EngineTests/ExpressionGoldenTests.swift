@@ -88,6 +88,7 @@ struct ExpressionGoldenTests {
             version: 1
             sources:
               events:
+                topic: events
                 format: json
                 event_time: {field: time, unit: ms}
                 fields:

@@ -27,6 +27,7 @@ struct SnapshotRows {
                 version: 3
                 sources:
                   events:
+                    topic: events
                     format: json
                     event_time: {field: time, unit: us}
                     fields: {time: timestamp, card: string, number: int64, x: double, flag: bool, at: timestamp, text: string}

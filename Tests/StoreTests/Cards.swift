@@ -28,6 +28,7 @@ final class Cards {
                 version: 1
                 sources:
                   events:
+                    topic: events
                     format: json
                     event_time: {field: time, unit: us}
                     fields:

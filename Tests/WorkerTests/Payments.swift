@@ -40,6 +40,7 @@ final class Payments {
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     private static let fields = """
+            topic: events
             format: json
             event_time: {field: time, unit: ms}
             out_of_orderness: 5s
