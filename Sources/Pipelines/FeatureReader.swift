@@ -34,7 +34,7 @@ struct FeatureReader {
         let name = keys["name"].flatMap { self.name($0) }
         let owner = name.map { "feature '\($0.text)'" } ?? "a feature"
         for key in ["name", "aggregate", "windows"] where keys[key] == nil {
-            reader.reportMissing(key, of: owner, at: name?.position ?? node.position)
+            reader.reportMissing(key, of: owner, in: node, at: name?.position ?? node.position)
         }
         let delay = keys["delay"].map { reader.duration($0, of: "'delay'") } ?? .zero
         let condition = keys["where"].flatMap { reader.condition($0, of: "'where'", checker) }

@@ -25,7 +25,7 @@ extension PipelineReader {
         let owner = "source '\(name.text)'"
         var source = CheckedSource(name: name.text, fields: [], positions: [:], hasAllFields: false)
         guard let keys = mapping(node, of: owner, keys: Self.sourceKeys) else { return source }
-        for key in ["topic", "format", "event_time", "fields"] where keys[key] == nil { reportMissing(key, of: owner, at: name.position) }
+        for key in ["topic", "format", "event_time", "fields"] where keys[key] == nil { reportMissing(key, of: owner, in: node, at: name.position) }
 
         if let node = keys["fields"] { readFields(node, owner, &source) }
         let topic = keys["topic"].flatMap { self.topic($0) }
@@ -91,7 +91,7 @@ extension PipelineReader {
     private func eventTime(_ node: YAMLNode, _ source: inout CheckedSource) -> Int? {
         let owner = "'event_time'"
         guard let keys = mapping(node, of: owner, keys: ["field", "unit"]) else { return nil }
-        for key in ["field", "unit"] where keys[key] == nil { reportMissing(key, of: owner, at: node.position) }
+        for key in ["field", "unit"] where keys[key] == nil { reportMissing(key, of: owner, in: node, at: node.position) }
         let unit = keys["unit"].flatMap { word($0, of: "unit", as: TimeUnit.self) }
         let position = keys["field"].flatMap { node in
             declaredField(node, of: "the event time", in: source) { $0 == .timestamp ? nil : "timestamp" }

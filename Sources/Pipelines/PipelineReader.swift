@@ -5,8 +5,13 @@ final class PipelineReader {
     let file: String
     let text: YAMLText
     private(set) var errors: [PipelineError] = []
-    /// Keys that an unknown one was most likely meant to be, each behind its owner.
-    private var misspelt: Set<[String]> = []
+    /// Keys that an unknown one was most likely meant to be.
+    private var misspelt: Set<KeyPlace> = []
+
+    private struct KeyPlace: Hashable {
+        var mapping: Position
+        var key: String
+    }
     /// What is left of `Limits.nodesMax`; below 0 nothing more is read.
     private var nodesLeft = Limits.nodesMax
 
@@ -36,9 +41,9 @@ final class PipelineReader {
         report(text.position(ofScalar: error.at, in: scalar), what, expected: error.expected, suggestion: error.suggestion)
     }
 
-    func reportMissing(_ key: String, of owner: String, at position: Position) {
+    func reportMissing(_ key: String, of owner: String, in node: YAMLNode, at position: Position) {
         // A misspelt key was reported where it stands, with the right one as the suggestion.
-        if misspelt.contains([owner, key]) { return }
+        if misspelt.contains(KeyPlace(mapping: node.position, key: key)) { return }
         report(position, "\(owner) has no '\(key)'", expected: "'\(key)'")
     }
 
@@ -66,7 +71,7 @@ final class PipelineReader {
                 known[key.text] = pair.value
             } else {
                 let suggestion = nearestName(to: key.text, among: keys)
-                if let suggestion { misspelt.insert([owner, suggestion]) }
+                if let suggestion { misspelt.insert(KeyPlace(mapping: node.position, key: suggestion)) }
                 report(
                     key.position, "unknown key '\(key.text)' of \(owner)", expected: "one of \(keys.joined(separator: ", "))",
                     suggestion: suggestion)

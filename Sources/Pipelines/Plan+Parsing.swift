@@ -21,7 +21,7 @@ extension PipelineReader {
         let owner = "the pipeline"
         guard let keys = mapping(root, of: owner, keys: ["pipeline", "version", "sources", "views"]) else { return nil }
         for key in ["pipeline", "version", "sources", "views"] where keys[key] == nil {
-            reportMissing(key, of: owner, at: root.position)
+            reportMissing(key, of: owner, in: root, at: root.position)
         }
         let name = keys["pipeline"].flatMap { pipelineName($0) }
         let version = keys["version"].flatMap { self.version($0) }

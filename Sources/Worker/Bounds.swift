@@ -20,6 +20,8 @@ enum Bounds {
     static let pollMilliseconds = 50
     /// Seconds between looks for new partitions and topics.
     static let discoverySeconds = 10
+    /// Between two lines of a live run about itself.
+    static let statusMicroseconds: Int64 = 30_000_000
     /// Dead letters are written to their file when so many bytes have gathered, and at every commit.
     static let deadLetterBytes = 1 << 16
     /// Entities that may change before a commit is due: what a commit holds twice over while it is written, some 100 MiB.

@@ -32,6 +32,8 @@ public final class Worker: @unchecked Sendable {
     private var horizonRaisedAt = Clock.monotonic()
     private var hasChanges = false
     private var lastWatermarks: [EventTime] = []
+    private var statusLoggedAt = Clock.monotonic()
+    private var recordsLogged: UInt64 = 0
     private let isStopping = Atomic<Bool>(false)
     private let recordsIn = Atomic<Int>(0)
     private var spillDirectory: String?
@@ -209,7 +211,22 @@ public final class Worker: @unchecked Sendable {
     /// commit fixes are those of events that the shards have.
     func endTurn() throws {
         publishStatus()
+        if !options.isBounded { logStatusIfDue() }
         try commitIfDue()
+    }
+
+    /// A live run says now and then how it is doing.
+    private func logStatusIfDue() {
+        let now = Clock.monotonic()
+        guard now - statusLoggedAt >= Bounds.statusMicroseconds else { return }
+        let figures = status.figures
+        let rate = Double(figures.records - recordsLogged) / (Double(now - statusLoggedAt) / 1e6)
+        statusLoggedAt = now
+        recordsLogged = figures.records
+        let rejected = tasks.reduce(0) { $0 + $1.counters.dropFirst().reduce(0, +) }
+        log.info(
+            "\(figures.records) records, \(Int(rate))/s, lag \(figures.lag.map(String.init) ?? "-"), watermark \(figures.watermark > .distantPast ? figures.watermark.rfc3339() : "-"), \(figures.rows) rows, \(rejected) set aside"
+        )
     }
 
     func watermarks() -> [EventTime] {
