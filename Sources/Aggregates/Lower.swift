@@ -41,13 +41,16 @@ extension Moments {
         case .max:
             return count == 0 ? .null : Moments.lower(max, scale: scale)
         case .varPop:
-            return LoweredValue(double: Exact.variance(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: false))
+            return LoweredValue(
+                double: Exact.variance(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: false))
         case .varSamp:
             return LoweredValue(double: Exact.variance(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: true))
         case .stddevPop:
-            return LoweredValue(double: Exact.standardDeviation(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: false))
+            return LoweredValue(
+                double: Exact.standardDeviation(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: false))
         case .stddevSamp:
-            return LoweredValue(double: Exact.standardDeviation(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: true))
+            return LoweredValue(
+                double: Exact.standardDeviation(count: count, sum: sum, squares: squares, scale: scale ?? 0, sample: true))
         case .first, .last, .countDistinct:
             preconditionFailure("\(function) is not made of moments")
         }

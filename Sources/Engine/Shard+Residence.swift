@@ -56,7 +56,9 @@ extension Shard {
             let entity = entities[Int(index)]
             let wasChunked = entity.state.contains(.chunked)
             if entity.log.hasManyChunks { entities[Int(index)].state.insert(.chunked) }
-            unsafe try table.withKey(Int(index)) { (key: UnsafeRawBufferPointer) throws(E) in unsafe try body(entity, key, wasChunked) }
+            unsafe try table.withKey(Int(index)) { (key: UnsafeRawBufferPointer) throws(E) in
+                unsafe try body(entity, key, wasChunked)
+            }
         }
         dirty.removeAll(keepingCapacity: true)
     }

@@ -87,7 +87,8 @@ struct LogSchema: Sendable {
     func data(_ rows: DayRows) -> [ColumnData] {
         let text = unsafe rows.text.bytes(TextReference(offset: 0, length: rows.text.count))
         func data(_ words: Lane<Int64>, _ valid: Lane<UInt8>? = nil) -> ColumnData {
-            unsafe ColumnData(words: UnsafePointer(words.pointer), valid: valid.map { unsafe UnsafePointer($0.pointer) }, text: text)
+            unsafe ColumnData(
+                words: UnsafePointer(words.pointer), valid: valid.map { unsafe UnsafePointer($0.pointer) }, text: text)
         }
         return rows.entity.map { data($0.words) } + [data(rows.times), data(rows.created)]
             + rows.values.map { data($0.words, $0.valid) } + [data(rows.partitions), data(rows.offsets)]

@@ -158,7 +158,9 @@ final class SegmentReader {
         var bytes = [UInt8](repeating: 0, count: count)
         var done = 0
         while done < count {
-            let result = unsafe bytes.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress! + done, count - done) }
+            let result = unsafe bytes.withUnsafeMutableBytes {
+                unsafe Glibc.read(descriptor, $0.baseAddress! + done, count - done)
+            }
             if result < 0 {
                 if errno == EINTR { continue }
                 throw HistoryError(cannot: "read", path)

@@ -25,7 +25,9 @@ extension PipelineReader {
         let owner = "source '\(name.text)'"
         var source = CheckedSource(name: name.text, fields: [], positions: [:], hasAllFields: false)
         guard let keys = mapping(node, of: owner, keys: Self.sourceKeys) else { return source }
-        for key in ["topic", "format", "event_time", "fields"] where keys[key] == nil { reportMissing(key, of: owner, in: node, at: name.position) }
+        for key in ["topic", "format", "event_time", "fields"] where keys[key] == nil {
+            reportMissing(key, of: owner, in: node, at: name.position)
+        }
 
         if let node = keys["fields"] { readFields(node, owner, &source) }
         let topic = keys["topic"].flatMap { self.topic($0) }

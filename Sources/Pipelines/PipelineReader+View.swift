@@ -9,7 +9,9 @@ extension PipelineReader {
     func view(_ node: YAMLNode, _ name: YAMLScalar, _ sources: inout [CheckedSource]) -> ViewPlan? {
         let owner = "view '\(name.text)'"
         guard let keys = mapping(node, of: owner, keys: Self.viewKeys) else { return nil }
-        for key in ["source", "entity", "features"] where keys[key] == nil { reportMissing(key, of: owner, in: node, at: name.position) }
+        for key in ["source", "entity", "features"] where keys[key] == nil {
+            reportMissing(key, of: owner, in: node, at: name.position)
+        }
         let snapshots = keys["snapshots"].map { word($0, of: "snapshots", as: SnapshotMode.self) } ?? .final
         let serveAt = keys["serve_at"].map { word($0, of: "serve_at", as: ServeAt.self) } ?? .now
         let bounds = keys["bounds"].map { word($0, of: "bounds", as: WindowBounds.self) } ?? .openClosed

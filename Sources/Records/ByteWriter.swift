@@ -68,7 +68,9 @@ public struct ByteWriter: ~Copyable, @unchecked Sendable {
 
     public mutating func append(_ bytes: UnsafeRawBufferPointer) {
         reserve(bytes.count)
-        if let start = bytes.baseAddress { unsafe UnsafeMutableRawPointer(base + count).copyMemory(from: start, byteCount: bytes.count) }
+        if let start = bytes.baseAddress {
+            unsafe UnsafeMutableRawPointer(base + count).copyMemory(from: start, byteCount: bytes.count)
+        }
         count &+= bytes.count
     }
 

@@ -83,7 +83,9 @@ public final class Database: @unchecked Sendable {
     public func write(_ batch: borrowing WriteBatch, sync: Bool) throws(RocksDBError) {
         let native = unsafe batch.native
         try whileOpen { () throws(RocksDBError) in
-            try unsafe reporting("write to", path) { unsafe rocksdb_write(handle, sync ? syncedWrites : unsyncedWrites, native, $0) }
+            try unsafe reporting("write to", path) {
+                unsafe rocksdb_write(handle, sync ? syncedWrites : unsyncedWrites, native, $0)
+            }
         }
     }
 

@@ -51,7 +51,9 @@ public final class CommitRows {
                 entity.log.forEachChunk { chunk in
                     guard chunk.state.contains(.dirty) else { return }
                     put(
-                        key: { unsafe StateKey.append(entity: key, hash: entity.hash, shard: id, .chunk, chunk: chunk.id, to: &$0) },
+                        key: {
+                            unsafe StateKey.append(entity: key, hash: entity.hash, shard: id, .chunk, chunk: chunk.id, to: &$0)
+                        },
                         value: { LogCodec.encodeChunk(chunk, layout, into: &$0) })
                     chunk.state = .stored
                 }
@@ -115,7 +117,7 @@ public final class CommitRows {
     }
 
     /// Lends every row.
-    func forEach<E: Error>(_ body: (Row) throws(E) -> Void) throws(E) {
+    func lendRows<E: Error>(to body: (Row) throws(E) -> Void) throws(E) {
         try unsafe rows.withBytes { (bytes: UnsafeRawBufferPointer) throws(E) in
             var position = 0
             while position < bytes.count {

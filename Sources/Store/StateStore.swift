@@ -175,7 +175,7 @@ public final class StateStore: Sendable {
     public func commit(_ rows: [CommitRows], _ checkpoint: Checkpoint, isDurable: Bool) throws(StoreError) {
         var batch = WriteBatch()
         for rows in rows {
-            try unsafe rows.forEach { (row: CommitRows.Row) throws(StoreError) in
+            try unsafe rows.lendRows { (row: CommitRows.Row) throws(StoreError) in
                 unsafe row.append(to: &batch)
                 if !isDurable && batch.byteCount > StateStore.sliceBytes {
                     try reporting { () throws(RocksDBError) in try database.write(batch, sync: false) }

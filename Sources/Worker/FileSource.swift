@@ -131,7 +131,11 @@ final class FileSource {
             unsafe buffer = larger
             capacity *= 2
         }
-        if isCompressed { try decompress() } else { unsafe end += try read(UnsafeMutableRawPointer(buffer + end), capacity - end) }
+        if isCompressed {
+            try decompress()
+        } else {
+            unsafe end += try read(UnsafeMutableRawPointer(buffer + end), capacity - end)
+        }
     }
 
     /// Gives 0, and notes the end, where the file is over.

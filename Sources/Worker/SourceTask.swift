@@ -146,12 +146,14 @@ final class SourceTask {
         let time = EventTime(microseconds: records.times[row])
         if time > limit {
             return Rejection(
-                .ahead, "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) lies past \(limit.rfc3339()), the furthest allowed")
+                .ahead,
+                "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) lies past \(limit.rfc3339()), the furthest allowed")
         }
         let watermark = newest - plan.outOfOrderness
         if newest > .distantPast && time <= watermark {
             return Rejection(
-                .late, "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) is not after the watermark \(watermark.rfc3339())")
+                .late,
+                "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) is not after the watermark \(watermark.rfc3339())")
         }
         for field in entityDecimals {
             // The offline log's decimals have 18 digits.
@@ -241,7 +243,8 @@ final class KeySamples {
             let value = isText ? records.text.string(TextReference(word: word)) : String(word)
             return WorkerError(
                 "source \(source): \(field) \(value) is in partitions \(partitions[slot]) and \(partition) of the topic, so the topic"
-                    + " is not partitioned by it; take `key: \(field)` out of the pipeline file, or mend the producer", isInput: true)
+                    + " is not partitioned by it; take `key: \(field)` out of the pipeline file, or mend the producer",
+                isInput: true)
         }
         return nil
     }

@@ -24,7 +24,8 @@ public final class StateReader {
     /// As `Worker.read`.
     public func read(view name: String, key: [String], at time: EventTime?) throws -> FeatureValues {
         guard let view = plan.views.firstIndex(where: { $0.name == name }) else {
-            throw WorkerError("there is no view \(name); there are \(plan.views.map(\.name).joined(separator: ", "))", isInput: true)
+            throw WorkerError(
+                "there is no view \(name); there are \(plan.views.map(\.name).joined(separator: ", "))", isInput: true)
         }
         let viewPlan = plan.views[view]
         let program = ViewProgram(viewPlan, source: plan.sources[viewPlan.source])

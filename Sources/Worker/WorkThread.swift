@@ -13,10 +13,12 @@ public struct WorkThread: @unchecked Sendable {
     public init(_ body: @escaping @Sendable () -> Void) {
         let start = unsafe Unmanaged.passRetained(Start(body)).toOpaque()
         var handle = pthread_t()
-        let result = unsafe pthread_create(&handle, nil, { argument in
-            unsafe Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue().body()
-            return nil
-        }, start)
+        let result = unsafe pthread_create(
+            &handle, nil,
+            { argument in
+                unsafe Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue().body()
+                return nil
+            }, start)
         precondition(result == 0, "the system gives no more threads")
         self.handle = handle
     }

@@ -290,7 +290,8 @@ public final class Worker: @unchecked Sendable {
         let raises = isLast || options.stateDirectory == nil || now - horizonRaisedAt >= 30_000_000
         if raises { horizonRaisedAt = now }
         log.debug(
-            "commit of \(context.dirtyEntities.load(ordering: .relaxed)) entities, \(context.stateBytes.load(ordering: .relaxed) >> 20) MiB of state in memory; \(context.store?.memoryReport ?? "no store")")
+            "commit of \(context.dirtyEntities.load(ordering: .relaxed)) entities, \(context.stateBytes.load(ordering: .relaxed) >> 20) MiB of state in memory; \(context.store?.memoryReport ?? "no store")"
+        )
         let commit = Commit(
             checkpoint, positions: checkpoint.sources.map { $0.positions.mapValues(\.nextOffset) },
             threadCount: threads.count, isLast: isLast, raisesHorizon: raises)

@@ -9,12 +9,18 @@ enum Environment {
     /// Flags by subcommand; those of the second list take no value.
     private static let flags: [String: (values: [String], switches: [String])] = [
         "run": (
-            ["brokers", "input", "state", "log", "memory", "commit-interval", "dead-letters", "threads", "property", "log-level"],
+            [
+                "brokers", "input", "state", "log", "memory", "commit-interval", "dead-letters", "threads", "property",
+                "log-level",
+            ],
             []
         ),
         "replay": (
-            ["brokers", "input", "state", "log", "memory", "commit-interval", "dead-letters", "threads", "from", "to", "property",
-             "log-level"],
+            [
+                "brokers", "input", "state", "log", "memory", "commit-interval", "dead-letters", "threads", "from", "to",
+                "property",
+                "log-level",
+            ],
             ["discard"]
         ),
         "get": (["state", "at"], []),

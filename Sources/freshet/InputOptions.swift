@@ -9,9 +9,10 @@ struct InputOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Kafka brokers to read the sources' topics from.", valueName: "host:port,…"))
     var brokers: String?
 
-    @Option(help: ArgumentHelp(
-        "Read a source from a file: JSON lines, `.zst` for zstd-compressed ones, `-` for standard input. May be repeated.",
-        valueName: "source=file"))
+    @Option(
+        help: ArgumentHelp(
+            "Read a source from a file: JSON lines, `.zst` for zstd-compressed ones, `-` for standard input. May be repeated.",
+            valueName: "source=file"))
     var input: [String] = []
 
     @Option(
@@ -25,8 +26,10 @@ struct InputOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Time between commits.", valueName: "duration"))
     var commitInterval: String = "1s"
 
-    @Option(help: ArgumentHelp(
-        "Send records that are bad or late to this topic; without it they go to files under the log folder.", valueName: "topic"))
+    @Option(
+        help: ArgumentHelp(
+            "Send records that are bad or late to this topic; without it they go to files under the log folder.",
+            valueName: "topic"))
     var deadLetters: String?
 
     @Option(help: ArgumentHelp("Threads that own shards; one per core if not given.", valueName: "count"))
@@ -43,7 +46,9 @@ struct InputOptions: ParsableArguments {
         for pair in input + property where !pair.dropFirst().contains("=") {
             throw ValidationError("\(pair): expected name=value")
         }
-        guard parseBytes(memory) != nil else { throw ValidationError("--memory \(memory): expected a size such as 256MiB or 2GiB") }
+        guard parseBytes(memory) != nil else {
+            throw ValidationError("--memory \(memory): expected a size such as 256MiB or 2GiB")
+        }
         guard TimeSpan(parsing: commitInterval) != nil else {
             throw ValidationError("--commit-interval \(commitInterval): expected a duration such as 500ms or 10s")
         }
@@ -69,13 +74,15 @@ struct InputOptions: ParsableArguments {
             for (name, path) in pairs(input) {
                 guard plan.sources.contains(where: { $0.name == name }) else {
                     let names = plan.sources.map(\.name).joined(separator: ", ")
-                    throw CommandFailure.wrong("freshet: --input \(name)=\(path): the pipeline has no source \(name); it has \(names)")
+                    throw CommandFailure.wrong(
+                        "freshet: --input \(name)=\(path): the pipeline has no source \(name); it has \(names)")
                 }
                 guard files.updateValue(path, forKey: name) == nil else {
                     throw CommandFailure.wrong("freshet: --input names source \(name) twice")
                 }
             }
-            for source in plan.sources where files[source.name] == nil && plan.views.contains(where: { plan.sources[$0.source].name == source.name }) {
+            for source in plan.sources
+            where files[source.name] == nil && plan.views.contains(where: { plan.sources[$0.source].name == source.name }) {
                 throw CommandFailure.wrong("freshet: no --input for source \(source.name)")
             }
             options = WorkerOptions(input: .files(files), isBounded: isBounded)
@@ -96,7 +103,10 @@ struct InputOptions: ParsableArguments {
 
 /// `1024`, `64KiB`, `256MiB`, `2GiB`, also with `KB MB GB` in powers of ten; nil for anything else.
 func parseBytes(_ text: String) -> Int? {
-    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("KB", 1000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("B", 1)]
+    let units = [
+        ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("KB", 1000), ("MB", 1_000_000),
+        ("GB", 1_000_000_000), ("B", 1),
+    ]
     for (suffix, factor) in units where text.hasSuffix(suffix) {
         guard let number = Int(text.dropLast(suffix.count)), number > 0 else { return nil }
         let (bytes, overflow) = number.multipliedReportingOverflow(by: factor)

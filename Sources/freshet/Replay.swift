@@ -44,7 +44,8 @@ struct Replay: ParsableCommand {
             options.logDirectory = log
             if from != nil || to != nil {
                 options.filter = RowFilter(
-                    from: from.flatMap { parseTimestamp($0) } ?? .distantPast, to: to.flatMap { parseTimestamp($0) } ?? .distantFuture)
+                    from: from.flatMap { parseTimestamp($0) } ?? .distantPast,
+                    to: to.flatMap { parseTimestamp($0) } ?? .distantFuture)
             }
             let worker = try Worker(plan, options, log: inputs.logger())
             Signals.stop(worker)

@@ -16,7 +16,8 @@ extension RunSummary {
         }
         if behind > 0 {
             lines.append(
-                "\(behind) events came behind a view's watermark, their partition had been idle: rows that were out before do not count them")
+                "\(behind) events came behind a view's watermark, their partition had been idle: rows that were out before do not count them"
+            )
         }
         if overflows > 0 { lines.append("\(overflows) sums of int64 left its range and are null") }
         return lines.joined(separator: "\n")
@@ -46,5 +47,6 @@ func fixed(_ number: Double, _ digits: Int) -> String {
     let whole = scaled / Int64(scale)
     let fraction = String(scaled % Int64(scale))
     let sign = number < 0 && scaled > 0 ? "-" : ""
-    return digits == 0 ? "\(sign)\(whole)" : "\(sign)\(whole).\(String(repeating: "0", count: digits - fraction.count))\(fraction)"
+    return digits == 0
+        ? "\(sign)\(whole)" : "\(sign)\(whole).\(String(repeating: "0", count: digits - fraction.count))\(fraction)"
 }

@@ -154,9 +154,10 @@ struct ExactDoubleTests {
         #expect(empty.values == [0, nil, nil, nil, nil, nil])
     }
 
-    @Test(arguments: [
-        [], [0x1_00], [0x1_00 | 64 << 8, 1], [34 | 1 << 8, 1], [1 << 17], [1 << 40], [16 | 2 << 8, 1],
-    ] as [[UInt64]])
+    @Test(
+        arguments: [
+            [], [0x1_00], [0x1_00 | 64 << 8, 1], [34 | 1 << 8, 1], [1 << 17], [1 << 40], [16 | 2 << 8, 1],
+        ] as [[UInt64]])
     func whatIsNoPartialIsRefused(words: [UInt64]) {
         var sum = ExactDoubleSum()
         let end = sum.merge(words.span)

@@ -92,8 +92,11 @@ struct NaiveRows {
         }
         switch type {
         case .string:
-            let texts = values.compactMap { value -> [UInt8]? in if case .text(let text) = value { Array(text.utf8) } else { nil } }
-            let extreme = function == .min ? texts.min(by: { $0.lexicographicallyPrecedes($1) }) : texts.max(by: { $0.lexicographicallyPrecedes($1) })
+            let texts = values.compactMap { value -> [UInt8]? in if case .text(let text) = value { Array(text.utf8) } else { nil }
+            }
+            let extreme =
+                function == .min
+                ? texts.min(by: { $0.lexicographicallyPrecedes($1) }) : texts.max(by: { $0.lexicographicallyPrecedes($1) })
             return extreme.map { .text(String(decoding: $0, as: UTF8.self)) } ?? .null
         case .double: return doubles(function, words(values).map { Double(bitPattern: UInt64(bitPattern: $0)) })
         case .decimal(let scale): return whole(function, words(values), scale: scale)
@@ -153,7 +156,8 @@ struct NaiveRows {
         case .avg: return double(sum.mean(count: count))
         case .min: return double(values.min().map { $0 + 0 })
         case .max: return double(values.max().map { $0 + 0 })
-        case .varPop, .varSamp: return double(Exact.variance(count: count, sum: sum, squares: squares, sample: function == .varSamp))
+        case .varPop, .varSamp:
+            return double(Exact.variance(count: count, sum: sum, squares: squares, sample: function == .varSamp))
         case .stddevPop, .stddevSamp:
             return double(Exact.standardDeviation(count: count, sum: sum, squares: squares, sample: function == .stddevSamp))
         case .count, .first, .last, .countDistinct: preconditionFailure("done above")
@@ -167,7 +171,8 @@ extension RowBuffer {
         for row in 0..<count {
             func value(_ column: Column) -> Value {
                 guard column.valid[row] != 0 else { return .null }
-                return column.type == .string ? .text(text.string(TextReference(word: column.words[row]))) : .word(column.words[row])
+                return column.type == .string
+                    ? .text(text.string(TextReference(word: column.words[row]))) : .word(column.words[row])
             }
             guard case .text(let entity) = value(entity[0]) else { continue }
             let id = RowID(partition: partitions[row], offset: offsets[row])

@@ -9,7 +9,8 @@ import Windows
 /// Values between rows: what is evaluated at an instant that the watermark has just passed still sees all of its windows.
 struct OnlineValueTests {
     @Test(arguments: [WindowBounds.openClosed, .closed, .closedOpen, .open]) func atTheWatermark(bounds: WindowBounds) throws {
-        let plan = try Transactions.plan(snapshots: .none, bounds: bounds, windows: "[1s, 2100ms]", features: ["count()", "sum(i)"])
+        let plan = try Transactions.plan(
+            snapshots: .none, bounds: bounds, windows: "[1s, 2100ms]", features: ["count()", "sum(i)"])
         let program = Transactions.program(plan)
         let naive = NaiveRows(view: plan.views[0])
         let records = RecordBatch(types: plan.sources[0].fields.map(\.type), capacity: 1)

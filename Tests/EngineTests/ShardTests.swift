@@ -16,7 +16,8 @@ struct ShardTests {
     func everyAggregate(bounds: WindowBounds, snapshots: SnapshotMode) throws {
         for (seed, windows) in zip(1..., ["[5s, 1h]", "[10s, lifetime]"]) {
             let plan = try Transactions.plan(
-                snapshots: snapshots, bounds: bounds, windows: windows, delays: ["0s", "7s"], features: Self.featuresWithCondition)
+                snapshots: snapshots, bounds: bounds, windows: windows, delays: ["0s", "7s"], features: Self.featuresWithCondition
+            )
             try check(plan, seed: UInt64(seed), count: 100, cards: 3)
         }
     }
@@ -25,8 +26,11 @@ struct ShardTests {
     @Test(arguments: 1...8) func shortWindows(seed: UInt64) throws {
         let plan = try Transactions.plan(
             snapshots: seed % 3 == 0 ? .arrival : .final, bounds: Self.bounds[Int(seed % 4)],
-            windows: ["[1ms]", "[1s, 3s]", "[20s]", "[1s, 90s]"][Int(seed / 4 % 4)], delays: seed % 2 == 0 ? ["0s"] : ["0s", "2s"],
-            features: ["count()", "sum(i)", "avg(d)", "last(s)", "first(x)", "count_distinct(s)", "max(x)", "count(b) where flag"])
+            windows: ["[1ms]", "[1s, 3s]", "[20s]", "[1s, 90s]"][Int(seed / 4 % 4)],
+            delays: seed % 2 == 0 ? ["0s"] : ["0s", "2s"],
+            features: [
+                "count()", "sum(i)", "avg(d)", "last(s)", "first(x)", "count_distinct(s)", "max(x)", "count(b) where flag",
+            ])
         try check(plan, seed: seed, count: 700, cards: seed % 2 == 0 ? 400 : 2, step: seed % 2 == 0 ? 2_000_000 : 300_000)
     }
 
@@ -35,8 +39,11 @@ struct ShardTests {
         let events = Transactions.random(count, cards: cards, step: step, using: &random)
         let expected = NaiveRows(view: plan.views[0]).rows(events)
         let overflows = overflows(expected, plan.views[0])
-        for (batchSize, evictionOneIn, restartOneIn) in [(1, Int?.none, Int?.none), (7, 4, 3), (1024, 1, nil), (1, 30, 2), (50, 1, 2)] {
-            let run = ShardRun(plan, batchSize: batchSize, evictionOneIn: evictionOneIn, restartOneIn: restartOneIn, place: "seed \(seed)")
+        for (batchSize, evictionOneIn, restartOneIn) in [
+            (1, Int?.none, Int?.none), (7, 4, 3), (1024, 1, nil), (1, 30, 2), (50, 1, 2),
+        ] {
+            let run = ShardRun(
+                plan, batchSize: batchSize, evictionOneIn: evictionOneIn, restartOneIn: restartOneIn, place: "seed \(seed)")
             let result = try run.rows(events, using: &random)
             compare(result.rows, expected, plan.views[0], run.place)
             #expect(result.overflows == overflows, "\(run.place)")
@@ -58,7 +65,8 @@ struct ShardTests {
             }
             let wrong = view.values.indices.filter { row.values[$0] != other.values[$0] }
             Issue.record(
-                "row \(id) at \(row.time): \(wrong.prefix(5).map { "\(view.values[$0]): \(row.values[$0]), not \(other.values[$0])" }); \(place)")
+                "row \(id) at \(row.time): \(wrong.prefix(5).map { "\(view.values[$0]): \(row.values[$0]), not \(other.values[$0])" }); \(place)"
+            )
             return
         }
     }
@@ -102,4 +110,3 @@ struct ShardTests {
         }
     }
 }
-

@@ -48,7 +48,9 @@ enum Transactions {
 
     /// Every aggregate over every type that it takes, without and with a condition.
     static let features: [String] = {
-        let numbers = ["sum", "avg", "min", "max", "var_pop", "var_samp", "stddev_pop", "stddev_samp", "first", "last", "count_distinct"]
+        let numbers = [
+            "sum", "avg", "min", "max", "var_pop", "var_samp", "stddev_pop", "stddev_samp", "first", "last", "count_distinct",
+        ]
         let others = ["min", "max", "first", "last", "count_distinct"]
         var features = ["count()"]
         for field in ["i", "d", "x"] { features += (["count"] + numbers).map { "\($0)(\(field))" } }
@@ -58,7 +60,8 @@ enum Transactions {
 
     /// - Parameter features: `aggregate(field)`, and ` where flag` behind it for those under a condition.
     static func plan(
-        snapshots: SnapshotMode = .final, bounds: WindowBounds = .openClosed, windows: String = "[5s, 1m, 1h]", delays: [String] = ["0s"],
+        snapshots: SnapshotMode = .final, bounds: WindowBounds = .openClosed, windows: String = "[5s, 1m, 1h]",
+        delays: [String] = ["0s"],
         features: [String] = features, isKeyed: Bool = false
     ) throws -> Plan {
         let key = source.replacing("KEY", with: isKeyed ? "key: card" : "topic: transactions")
@@ -68,7 +71,8 @@ enum Transactions {
             let parts = feature.split(separator: " where ")
             let condition = parts.count > 1 ? ", where: \(parts[1])" : ""
             for (index, delay) in delays.enumerated() {
-                yaml += "      - {name: f\(number)_\(index), aggregate: \(parts[0]), windows: \(windows), delay: \(delay)\(condition)}\n"
+                yaml +=
+                    "      - {name: f\(number)_\(index), aggregate: \(parts[0]), windows: \(windows), delay: \(delay)\(condition)}\n"
             }
         }
         return try Plan(parsing: yaml, file: "test.yaml")
@@ -78,7 +82,8 @@ enum Transactions {
 
     /// Events of three partitions, interleaved, none late, with ties within and between partitions.
     static func random(
-        _ count: Int, cards: Int, step: Int64 = 1_500_000, textLengths: [Int] = [0, 3, 7, 8, 40], using random: inout SeededGenerator
+        _ count: Int, cards: Int, step: Int64 = 1_500_000, textLengths: [Int] = [0, 3, 7, 8, 40],
+        using random: inout SeededGenerator
     ) -> [Transaction] {
         var newest = [Int64](repeating: 1_700_000_000_000_000, count: 3)
         var offsets = [Int64](repeating: 0, count: 3)
@@ -103,10 +108,12 @@ enum Transactions {
             random.isOneIn(10)
             ? [Int64.max, .min, .max - 1].randomElement(using: &random)! : Int64.random(in: -50...50, using: &random)
         let d =
-            random.isOneIn(10) ? Int64.random(in: -(1 << 62)...(1 << 62), using: &random) : Int64.random(in: 1...99_999, using: &random)
+            random.isOneIn(10)
+            ? Int64.random(in: -(1 << 62)...(1 << 62), using: &random) : Int64.random(in: 1...99_999, using: &random)
         let x =
             random.isOneIn(10)
-            ? [0.0, 1e300, -1e300, Double.leastNonzeroMagnitude, 0.1].randomElement(using: &random)! : Double.random(in: -1e6...1e6, using: &random)
+            ? [0.0, 1e300, -1e300, Double.leastNonzeroMagnitude, 0.1].randomElement(using: &random)!
+            : Double.random(in: -1e6...1e6, using: &random)
         let text = String(repeating: "é", count: long / 2) + "\(Int.random(in: 0..<6, using: &random))"
         let all: [Value] = [
             .word(i), .word(d), .word(Int64(bitPattern: x.bitPattern)), .text(text), .word(random.isOneIn(2) ? 1 : 0),

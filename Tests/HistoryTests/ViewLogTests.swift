@@ -35,7 +35,8 @@ struct ViewLogTests {
 
         private static func open(_ rows: SnapshotRows, _ folder: Folder, run: Int) -> ViewLog {
             ViewLog(
-                directory: folder.path, rows.program, source: rows.plan.sources[0], pipeline: "test", version: 3, unique: "run\(run)",
+                directory: folder.path, rows.program, source: rows.plan.sources[0], pipeline: "test", version: 3,
+                unique: "run\(run)",
                 keepsSegments: true)
         }
 

@@ -58,7 +58,9 @@ struct GoodFileTests {
 
     @Test func aSourceThatNoViewReads() throws {
         let plan = try plan(
-            "views:", "  other:\n    topic: other\n    format: json\n    event_time: {field: t, unit: s}\n    fields: {t: timestamp}\nviews:")
+            "views:",
+            "  other:\n    topic: other\n    format: json\n    event_time: {field: t, unit: s}\n    fields: {t: timestamp}\nviews:"
+        )
         #expect(plan.sources.count == 2)
         #expect(plan.report.contains("source other: no view reads it"))
         #expect(!plan.stateFingerprint.contains("other"))

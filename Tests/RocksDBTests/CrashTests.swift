@@ -111,7 +111,8 @@ import Testing
             failure { try database.put([([1], [1])]) },
         ]
         for (index, error) in errors.enumerated() {
-            #expect(error?.isCorruption == true && error?.message.contains(file) == true, "\(index): \(String(describing: error))")
+            #expect(
+                error?.isCorruption == true && error?.message.contains(file) == true, "\(index): \(String(describing: error))")
         }
     }
 

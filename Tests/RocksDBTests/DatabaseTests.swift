@@ -21,7 +21,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [DatabaseOptions.Compression.none, .lz4, .zstd]) func manyKeysAtOnce(compression: DatabaseOptions.Compression) throws {
+    @Test(arguments: [DatabaseOptions.Compression.none, .lz4, .zstd]) func manyKeysAtOnce(
+        compression: DatabaseOptions.Compression
+    ) throws {
         var options = DatabaseOptions()
         options.compression = compression
         let database = try Database(path: scratch.database, options: options)
@@ -31,7 +33,8 @@ import Testing
             var batch = WriteBatch()
             for _ in 0..<2_000 {
                 let key = bigEndian(UInt32.random(in: 0..<10_000, using: &random))
-                let value = Array(repeating: UInt8.random(in: 0...255, using: &random), count: Int.random(in: 0..<200, using: &random))
+                let value = Array(
+                    repeating: UInt8.random(in: 0...255, using: &random), count: Int.random(in: 0..<200, using: &random))
                 batch.put(key, value)
                 model.rows[key] = value
             }
@@ -71,7 +74,9 @@ import Testing
 
     @Test func scansKeepToTheirBounds() throws {
         let database = try Database(path: scratch.database)
-        let parts: [[UInt8]] = [[], [0], [1], [0xFE], [0xFF], [0xFF, 0xFF], [0xFF, 0], [1, 0xFF], [1, 0xFF, 0xFF], [2], [2, 0]]
+        let parts: [[UInt8]] = [
+            [], [0], [1], [0xFE], [0xFF], [0xFF, 0xFF], [0xFF, 0], [1, 0xFF], [1, 0xFF, 0xFF], [2], [2, 0],
+        ]
         var model = Model()
         for head in parts { for tail in parts { model.rows[head + tail] = head } }
         try database.put(model.rows.map { ($0.key, $0.value) })

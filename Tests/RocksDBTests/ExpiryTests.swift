@@ -40,7 +40,8 @@ import Testing
 
     @Test func anOldVersionNeverShowsAgain() throws {
         let database = try Database(path: scratch.database)
-        let older = row(1, 1, newest: 500), newer = row(1, 1, newest: 10)
+        let older = row(1, 1, newest: 500)
+        let newer = row(1, 1, newest: 10)
         try database.put([older])
         try database.flush()
         try database.put([newer])

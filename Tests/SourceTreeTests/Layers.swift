@@ -10,7 +10,9 @@ enum Layers {
     static let modules: [String: Module] = [
         "freshet": Module(
             layer: 8,
-            mayImport: ["Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "Kafka", "Parquet"],
+            mayImport: [
+                "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "Kafka", "Parquet",
+            ],
             packages: ["ArgumentParser", "Logging"]),
         "Worker": Module(
             layer: 7,

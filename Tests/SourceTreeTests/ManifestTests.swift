@@ -10,7 +10,8 @@ import Testing
             let body = arguments(text[start.range.upperBound...])
             let products = body.matches(of: /\.product\(name: "(\w+)", package: "[^"]*"\)/).map { String($0.1) }
             // Settings of the compiler and linker come last and have strings of their own.
-            let targets = body.replacing(/\.product\([^)]*\)/, with: "").replacing(/(?s)(?:swift|cxx|linker)Settings:.*/, with: "")
+            let targets = body.replacing(/\.product\([^)]*\)/, with: "").replacing(
+                /(?s)(?:swift|cxx|linker)Settings:.*/, with: "")
             let names = targets.matches(of: /"(\w+)"/).map { String($0.1) }
             guard let name = names.first else { continue }
             declared[name] = Set(names.dropFirst()).union(products)

@@ -6,7 +6,8 @@ import Testing
         // clocks
         "time", "gettimeofday", "clock", "clock_gettime", "localtime", "gmtime", "mktime",
         // files and sockets
-        "open", "openat", "fopen", "read", "pread", "write", "pwrite", "fsync", "unlink", "rename", "mkdir", "mmap", "stat", "socket",
+        "open", "openat", "fopen", "read", "pread", "write", "pwrite", "fsync", "unlink", "rename", "mkdir", "mmap", "stat",
+        "socket",
         // the environment
         "getenv", "setenv", "sysconf", "gethostname",
         // randomness

@@ -55,7 +55,9 @@ struct Word {
 extension SourceFile {
     var words: [Word] {
         let code = Array(code.unicodeScalars)
-        func isPart(_ scalar: Unicode.Scalar) -> Bool { scalar == "_" || scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) }
+        func isPart(_ scalar: Unicode.Scalar) -> Bool {
+            scalar == "_" || scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
+        }
         var words: [Word] = []
         var position = 0
         var gap = ""

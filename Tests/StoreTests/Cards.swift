@@ -80,7 +80,9 @@ final class Cards {
         return shard
     }
 
-    func apply(_ shard: inout Shard, _ events: [(card: String, time: Int64, amount: Int64, text: String)], rows: RowBuffer? = nil) throws {
+    func apply(_ shard: inout Shard, _ events: [(card: String, time: Int64, amount: Int64, text: String)], rows: RowBuffer? = nil)
+        throws
+    {
         for start in stride(from: 0, to: events.count, by: 512) {
             try locate(&shard, Array(events[start..<min(events.count, start + 512)]))
             shard.apply(batch, rows: rows ?? RowBuffer(entity: program.entityTypes, values: program.valueTypes, capacity: 0))

@@ -51,7 +51,9 @@ struct LogCodecTests {
             for count in [1, 40, 70] {
                 var log = RandomLog.make(count, layout, using: &random)
                 let head = headRow(log, layout)
-                for length in head.indices { #expect(throws: CorruptBytes.self) { try decodeHead(Array(head[..<length]), layout) } }
+                for length in head.indices {
+                    #expect(throws: CorruptBytes.self) { try decodeHead(Array(head[..<length]), layout) }
+                }
                 for (id, row) in chunkRows(log, layout).prefix(1) {
                     for length in row.indices {
                         #expect(throws: CorruptBytes.self) { try decodeChunk(Array(row[..<length]), id: id, layout) }

@@ -33,7 +33,9 @@ enum RandomLog {
                 if number > 0 && random.isOneIn(3) || number == layout.columns.count - 1 && index % 100 < 50 { return .null }
                 switch column.kind {
                 case .presence: return .present
-                case .integer: return .word(random.isOneIn(4) ? [.min, .max].randomElement(using: &random)! : .random(in: -99...99, using: &random))
+                case .integer:
+                    return .word(
+                        random.isOneIn(4) ? [.min, .max].randomElement(using: &random)! : .random(in: -99...99, using: &random))
                 case .double: return .word(Int64(bitPattern: Double.random(in: -1...1, using: &random).bitPattern))
                 case .text:
                     let length = [0, 7, 8, 200].randomElement(using: &random)!

@@ -22,7 +22,10 @@ struct StateStoreTests {
                 // Half of the events belong to one card, whose log becomes long.
                 let name = random.isOneIn(2) ? names[3] : names.randomElement(using: &random)!
                 let time = now - Int64.random(in: 0...5, using: &random) * Self.second
-                return (name, time, Int64.random(in: -9...9, using: &random), String(repeating: "t", count: Int.random(in: 0...12, using: &random)))
+                return (
+                    name, time, Int64.random(in: -9...9, using: &random),
+                    String(repeating: "t", count: Int.random(in: 0...12, using: &random))
+                )
             }
             try cards.apply(&live, events)
             live.advance(to: EventTime(microseconds: now - 6 * Self.second))
@@ -50,7 +53,11 @@ struct StateStoreTests {
             }
         }
         let stored = Set(try cards.keys().filter { $0[12 + 4 + Int($0[15])] == 1 }.map { Array($0[12...]) })
-        if seed % 2 == 0 { #expect(stored == expected, "seed \(seed)") } else { #expect(stored.isSubset(of: expected), "seed \(seed)") }
+        if seed % 2 == 0 {
+            #expect(stored == expected, "seed \(seed)")
+        } else {
+            #expect(stored.isSubset(of: expected), "seed \(seed)")
+        }
     }
 
     @Test func entitiesOutOfReachGoAndComeBackAnew() throws {

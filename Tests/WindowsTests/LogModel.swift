@@ -120,7 +120,8 @@ struct Schedule {
         LogLayout([]),
         LogLayout([(.integer, [.sum])]),
         LogLayout([
-            (.integer, [.sum, .squares, .extremes]), (.presence, []), (.double, [.sum]), (.text, [.distinct]), (.integer, .extremes),
+            (.integer, [.sum, .squares, .extremes]), (.presence, []), (.double, [.sum]), (.text, [.distinct]),
+            (.integer, .extremes),
             (.integer, .distinct),
         ]),
         LogLayout([(.text, [.ends]), (.integer, [.sum, .ends]), (.double, [.ends]), (.presence, [])]),

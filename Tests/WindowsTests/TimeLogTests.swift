@@ -38,7 +38,8 @@ struct TimeLogTests {
         let seed = UInt64(layout)
         var random = SeededGenerator(seed: seed)
         let schedule = Schedule(
-            layout: Schedule.layouts[layout], eventCount: 5_000, disorder: 0, grain: 1_000_000_000, retention: nil, farPastOneIn: nil)
+            layout: Schedule.layouts[layout], eventCount: 5_000, disorder: 0, grain: 1_000_000_000, retention: nil,
+            farPastOneIn: nil)
         run(schedule, seed: seed, &random)
     }
 

@@ -15,10 +15,12 @@ struct CommitFailureTests {
         }
         let context = ShardContext(
             plan: Plan(pipeline: "test", version: 1, sources: [], views: []), programs: [],
-            options: WorkerOptions(input: .files([:]), isBounded: true), run: "test", failure: failure, parts: Channel(capacity: 1),
+            options: WorkerOptions(input: .files([:]), isBounded: true), run: "test", failure: failure,
+            parts: Channel(capacity: 1),
             store: nil, hasStateAtStart: false)
         let commit = Commit(
-            Checkpoint(fingerprint: "", sliceCount: 1, sourceCount: 0), positions: [], threadCount: 1, isLast: false, raisesHorizon: false)
+            Checkpoint(fingerprint: "", sliceCount: 1, sourceCount: 0), positions: [], threadCount: 1, isLast: false,
+            raisesHorizon: false)
         committer.inbox.send(commit)
         let hasHeard = Flag()
         WorkThread.detach {

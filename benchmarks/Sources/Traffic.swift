@@ -17,7 +17,8 @@ struct Traffic {
             let milliseconds = 1_522_540_800_000 + event * Traffic.microsecondsBetween / 1000
             let amount = random.next(below: 20_000)
             let cents = amount % 100
-            bytes += """
+            bytes +=
+                """
                 {"transaction_id":\(event),"event_time":\(milliseconds),"customer_id":"\(random.next(below: Traffic.customers))",\
                 "terminal_id":"\(random.next(below: Traffic.terminals))",\
                 "amount":\(amount / 100).\(cents < 10 ? "0" : "")\(cents),"fraud":\(random.next(below: 100) == 0 ? 1 : 0)}

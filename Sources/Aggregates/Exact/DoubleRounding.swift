@@ -8,7 +8,8 @@ extension ExactDoubleSum {
     }
 
     private func quotient(by count: UInt64) -> Double? {
-        high - low < 4 ? quotient(of: net() as ExactMagnitude<4>, by: count) : quotient(of: net() as ExactMagnitude<34>, by: count)
+        high - low < 4
+            ? quotient(of: net() as ExactMagnitude<4>, by: count) : quotient(of: net() as ExactMagnitude<34>, by: count)
     }
 
     @inline(__always)
