@@ -1,9 +1,9 @@
 internal import Glibc
 
 /// The few things that the log does with folders and names.
-enum Folder {
+public enum Folder {
     /// Makes a folder and those above it.
-    static func make(_ path: String) throws(HistoryError) {
+    public static func make(_ path: String) throws(HistoryError) {
         var made = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {
             made += made.isEmpty || made.hasSuffix("/") ? part : "/" + part

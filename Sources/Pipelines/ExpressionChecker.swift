@@ -4,7 +4,7 @@ import Records
 struct ExpressionChecker {
     /// What the source is called in a message.
     let source: String
-    let fields: [FieldPlan]
+    let fields: [RecordField]
     /// Position by name.
     let positions: [String: Int]
 

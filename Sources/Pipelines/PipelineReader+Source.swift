@@ -3,7 +3,7 @@ import Records
 /// A source's name and declared fields, for the views that read it; the whole plan if nothing is wrong with it.
 struct CheckedSource {
     var name: String
-    var fields: [FieldPlan]
+    var fields: [RecordField]
     /// Position by name.
     var positions: [String: Int]
     /// Whether all of the declared fields are known; names that are not are no error of a view's then.
@@ -75,7 +75,7 @@ extension PipelineReader {
         }
     }
 
-    private func field(_ name: String, _ node: YAMLNode) -> FieldPlan? {
+    private func field(_ name: String, _ node: YAMLNode) -> RecordField? {
         let expected = "string, int64, double, bool, decimal(scale), timestamp or timestamp(s|ms|us), with '?' if optional"
         guard let scalar = scalar(node, of: "the type of '\(name)'", expected: expected) else { return nil }
         let optional = scalar.text.hasSuffix("?")
@@ -86,7 +86,7 @@ extension PipelineReader {
                 suggestion: nearestName(to: scalar.text, among: known))
             return nil
         }
-        return FieldPlan(name: name, type: type, optional: optional, unit: unit ?? .rfc3339, stored: false)
+        return RecordField(name: name, type: type, optional: optional, unit: unit ?? .rfc3339, stored: false)
     }
 
     /// The position of the event time; sets its unit.

@@ -21,7 +21,7 @@ public struct SourcePlan: Sendable {
     public var topic: String
     public var format: Format
     /// All declared fields in the file's order; every record is checked against all of them.
-    public var fields: [FieldPlan]
+    public var fields: [RecordField]
     /// Position of the field that the topic is partitioned by.
     public var key: Int?
     /// Position of the field that holds the event time.
@@ -34,7 +34,7 @@ public struct SourcePlan: Sendable {
     public enum Format: String, CaseIterable, Sendable { case json }
 
     public init(
-        name: String, topic: String, format: Format, fields: [FieldPlan], key: Int?, eventTime: Int,
+        name: String, topic: String, format: Format, fields: [RecordField], key: Int?, eventTime: Int,
         outOfOrderness: TimeSpan, idleTimeout: TimeSpan, maxAhead: TimeSpan
     ) {
         self.name = name
@@ -46,26 +46,6 @@ public struct SourcePlan: Sendable {
         self.outOfOrderness = outOfOrderness
         self.idleTimeout = idleTimeout
         self.maxAhead = maxAhead
-    }
-}
-
-public struct FieldPlan: Hashable, Sendable {
-    /// As the pipeline file names it; dots descend into objects (`card.id`).
-    public var name: String
-    public var type: FieldType
-    /// Its type ends in `?`: absent or null is null, not a bad record.
-    public var optional: Bool
-    /// How a `timestamp` is written in the record.
-    public var unit: TimeUnit
-    /// Whether any view needs its values; a field that none needs is checked, not stored.
-    public var stored: Bool
-
-    public init(name: String, type: FieldType, optional: Bool, unit: TimeUnit, stored: Bool) {
-        self.name = name
-        self.type = type
-        self.optional = optional
-        self.unit = unit
-        self.stored = stored
     }
 }
 

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import History
 internal import Kafka
 internal import Records
 
@@ -65,8 +66,9 @@ final class DeadLetters {
     private func writeBuffer() throws(WorkerError) {
         guard case .file(let path) = target, !buffer.isEmpty else { return }
         if descriptor < 0 {
-            let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
-            if unsafe mkdir(folder, 0o777) != 0 && errno != EEXIST { throw WorkerError(cannot: "make folder", folder) }
+            do throws(HistoryError) {
+                try Folder.make(String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]))
+            } catch { throw WorkerError(error.description) }
             descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
             guard descriptor >= 0 else { throw WorkerError(cannot: "open", path) }
         }

@@ -39,11 +39,7 @@ final class SourceTask {
         self.plan = plan
         self.index = index
         self.deadLetters = deadLetters
-        decoder = JSONDecoder(
-            fields: plan.fields.map {
-                RecordField(name: $0.name, type: $0.type, optional: $0.optional, unit: $0.unit, stored: $0.stored)
-            },
-            eventTime: plan.eventTime)
+        decoder = JSONDecoder(fields: plan.fields, eventTime: plan.eventTime)
         records = RecordBatch(types: plan.fields.map(\.type), capacity: Bounds.batchRecords)
         expressions = ExpressionEvaluator(
             EventRouter.expressions(of: views.map(\.program.plan)), capacity: Bounds.batchRecords)

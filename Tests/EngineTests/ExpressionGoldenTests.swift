@@ -2,6 +2,7 @@ import Engine
 import Glibc
 import Pipelines
 import Records
+import TestSupport
 import Testing
 
 /// Random expressions against values by exact rational arithmetic: see `Golden/expressions.py`, which made them from the seed in

@@ -3,6 +3,7 @@ import Glibc
 import Pipelines
 import Records
 import Store
+import TestSupport
 import Testing
 import Windows
 

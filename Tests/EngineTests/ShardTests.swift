@@ -2,6 +2,7 @@ import Aggregates
 import Engine
 import Pipelines
 import Records
+import TestSupport
 import Testing
 import Windows
 

@@ -1,6 +1,7 @@
 import Engine
 import Pipelines
 import Records
+import TestSupport
 import Testing
 import Windows
 

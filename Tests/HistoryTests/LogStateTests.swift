@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import History
@@ -28,5 +29,5 @@ struct LogStateTests {
         }
     }
 
-    @Test func golden() throws { try Golden.check(Self.state.encoded(), "log-state") }
+    @Test func golden() throws { #expect(try Golden.matches(Self.state.encoded(), "log-state"), "the stored form has changed") }
 }

@@ -2,6 +2,7 @@ import Engine
 import Foundation
 import Pipelines
 import Records
+import TestSupport
 
 /// A folder for one test, removed at its end.
 final class Folder {

@@ -2,6 +2,7 @@ import Engine
 import Foundation
 import Pipelines
 import Records
+import TestSupport
 import Testing
 
 @testable import History

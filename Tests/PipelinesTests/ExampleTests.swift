@@ -25,12 +25,12 @@ struct ExampleTests {
         #expect(source.maxAhead == .seconds(3600))
         #expect(
             source.fields == [
-                FieldPlan(name: "transaction_id", type: .int64, optional: false, unit: .rfc3339, stored: false),
-                FieldPlan(name: "event_time", type: .timestamp, optional: false, unit: .milliseconds, stored: true),
-                FieldPlan(name: "customer_id", type: .string, optional: false, unit: .rfc3339, stored: true),
-                FieldPlan(name: "terminal_id", type: .string, optional: false, unit: .rfc3339, stored: true),
-                FieldPlan(name: "amount", type: .decimal(scale: 2), optional: false, unit: .rfc3339, stored: true),
-                FieldPlan(name: "fraud", type: .int64, optional: false, unit: .rfc3339, stored: true),
+                RecordField(name: "transaction_id", type: .int64, optional: false, unit: .rfc3339, stored: false),
+                RecordField(name: "event_time", type: .timestamp, optional: false, unit: .milliseconds, stored: true),
+                RecordField(name: "customer_id", type: .string, optional: false, unit: .rfc3339, stored: true),
+                RecordField(name: "terminal_id", type: .string, optional: false, unit: .rfc3339, stored: true),
+                RecordField(name: "amount", type: .decimal(scale: 2), optional: false, unit: .rfc3339, stored: true),
+                RecordField(name: "fraud", type: .int64, optional: false, unit: .rfc3339, stored: true),
             ])
     }
 

@@ -1,6 +1,7 @@
 import Aggregates
 import Foundation
 import Records
+import TestSupport
 import Testing
 import Windows
 
@@ -124,10 +125,10 @@ struct LogCodecTests {
             var random = SeededGenerator(seed: 1)
             var short = RandomLog.make(20, layout, using: &random)
             short.trimmedThrough = -3
-            try Golden.check(headRow(short, layout), "head-one-chunk-\(number)")
+            #expect(try Golden.matches(headRow(short, layout), "head-one-chunk-\(number)"), "the stored form has changed")
             var long = RandomLog.make(70, layout, using: &random)
-            try Golden.check(headRow(long, layout), "head-many-chunks-\(number)")
-            try Golden.check(chunkRows(long, layout)[0].row, "chunk-\(number)")
+            #expect(try Golden.matches(headRow(long, layout), "head-many-chunks-\(number)"), "the stored form has changed")
+            #expect(try Golden.matches(chunkRows(long, layout)[0].row, "chunk-\(number)"), "the stored form has changed")
             _ = short.free(layout)
             _ = long.free(layout)
         }

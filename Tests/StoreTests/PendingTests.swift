@@ -2,6 +2,7 @@ import Engine
 import Pipelines
 import Records
 import RocksDB
+import TestSupport
 import Testing
 
 @testable import Store
@@ -64,7 +65,7 @@ struct PendingTests {
             }
         }
         #expect(!row.isEmpty)
-        try Golden.check(row, "pending")
+        #expect(try Golden.matches(row, "pending"), "the stored form has changed")
     }
 
     @Test func aCorruptRunIsRefused() throws {

@@ -1,6 +1,7 @@
 import Aggregates
 import Records
 import Windows
+import TestSupport
 
 /// One event as a log holds it: null, present, a word or a text in each column.
 struct LoggedEvent: Hashable {

@@ -1,5 +1,6 @@
 import Records
 import RocksDB
+import TestSupport
 import Testing
 import Windows
 

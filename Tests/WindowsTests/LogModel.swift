@@ -1,6 +1,7 @@
 import Aggregates
 import Records
 import Windows
+import TestSupport
 
 /// What one event has in one column.
 enum Cell: Hashable {

@@ -1,5 +1,6 @@
 import Aggregates
 import Records
+import TestSupport
 import Testing
 import Windows
 

@@ -3,6 +3,7 @@ import Logging
 import Pipelines
 import Records
 import Worker
+import TestSupport
 
 /// Two sources as files, and views over them that take every way through the worker.
 final class Payments {

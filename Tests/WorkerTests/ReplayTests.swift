@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Pipelines
 import Records
+import TestSupport
 import Testing
 import Worker
 

@@ -25,11 +25,7 @@ final class Stages {
     /// One round in an empty folder.
     func round(folder: String) throws -> Stopwatch {
         let source = plan.sources[0]
-        var decoder = JSONDecoder(
-            fields: source.fields.map {
-                RecordField(name: $0.name, type: $0.type, optional: $0.optional, unit: $0.unit, stored: $0.stored)
-            },
-            eventTime: source.eventTime)
+        var decoder = JSONDecoder(fields: source.fields, eventTime: source.eventTime)
         let records = RecordBatch(types: source.fields.map(\.type), capacity: Self.batchRecords)
         let expressions = ExpressionEvaluator(EventRouter.expressions(of: [program.plan]), capacity: Self.batchRecords)
         var first = 0

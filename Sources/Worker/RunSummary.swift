@@ -1,0 +1,31 @@
+public import Records
+
+/// What a run did.
+public struct RunSummary: Sendable {
+    public struct Source: Sendable {
+        public var name: String
+        /// Applied records first, then rejected ones by `RejectionReason`'s order.
+        public var counters: [UInt64]
+
+        public var applied: UInt64 { counters[0] }
+        public func rejected(_ reason: RejectionReason) -> UInt64 {
+            counters[1 + RejectionReason.allCases.firstIndex(of: reason)!]
+        }
+    }
+
+    public struct View: Sendable {
+        public var name: String
+        public var rows: Int
+        /// Where rows were not written.
+        public var checksum: UInt64?
+    }
+
+    public var sources: [Source] = []
+    public var views: [View] = []
+    /// Sums of int64 that left its range and became null.
+    public var overflows = 0
+    /// Events that came behind a view's watermark because their partition had been idle.
+    public var behind = 0
+
+    public init() {}
+}

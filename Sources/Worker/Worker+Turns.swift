@@ -1,0 +1,127 @@
+internal import Engine
+internal import Glibc
+internal import Logging
+internal import Pipelines
+internal import Records
+internal import Store
+import Synchronization
+
+/// Between turns: sending records on, commits, and what the run says of itself.
+extension Worker {
+    /// Sends on what a task has gathered.
+    func dispatch(_ task: SourceTask) {
+        if task.records.count > 0 { hasChanges = true }
+        let watermarks = watermarks()
+        // Silence may move a watermark too, and rows come out.
+        if watermarks != lastWatermarks { hasChanges = true }
+        lastWatermarks = watermarks
+        dispatcher.dispatch(task, watermarks: watermarks)
+    }
+
+    /// Between turns: begins a commit when one is due. Requires: every task was dispatched, so that the positions that the
+    /// commit fixes are those of events that the shards have.
+    func endTurn() throws {
+        publishStatus()
+        if !options.isBounded { logStatusIfDue() }
+        try commitIfDue()
+    }
+
+    /// A live run says now and then how it is doing.
+    private func logStatusIfDue() {
+        let now = Clock.monotonic()
+        guard now - statusLoggedAt >= Bounds.statusMicroseconds else { return }
+        let figures = status.figures
+        let rate = Double(figures.records - recordsLogged) / (Double(now - statusLoggedAt) / 1e6)
+        statusLoggedAt = now
+        recordsLogged = figures.records
+        let rejected = tasks.reduce(0) { $0 + $1.counters.dropFirst().reduce(0, +) }
+        log.info(
+            "\(figures.records) records, \(Int(rate))/s, lag \(figures.lag.map(String.init) ?? "-"), watermark \(figures.watermark > .distantPast ? figures.watermark.rfc3339() : "-"), \(figures.rows) rows, \(rejected) set aside"
+        )
+    }
+
+    func watermarks() -> [EventTime] {
+        let now = options.isBounded ? nil : Clock.monotonic()
+        let bySource = tasks.map { $0.watermark(now: now) }
+        return plan.views.map { bySource[$0.source] }
+    }
+
+    private func publishStatus() {
+        status.publish(
+            records: tasks.reduce(0) { $0 + $1.counters.reduce(0, +) }, rows: context.rowsOut.load(ordering: .relaxed),
+            watermark: tasks.map(\.lastWatermark).min() ?? .distantPast, newest: tasks.map(\.newest),
+            rejected: tasks.map(\.counters))
+    }
+
+    private func commitIfDue() throws {
+        precondition(tasks.allSatisfy { $0.records.count == 0 }, "dispatch comes before a commit")
+        if let commit, commit.isDone { self.commit = nil }
+        let now = Clock.monotonic()
+        let bytes = context.stateBytes.load(ordering: .relaxed)
+        let isFull = bytes > options.memory / 100 * Bounds.memoryCommitPercent
+        if isFull && bytes > options.memory, let commit {
+            // More is in memory than may be: wait until what was committed can leave.
+            try commit.waitUntilDurable(failure)
+            self.commit = nil
+        }
+        let isTime = options.stateDirectory != nil && hasChanges && now - committedAt >= options.commitInterval.microseconds
+        // Once there is a store, changes go there before they pile up: a commit's size is bounded, and when memory is short most
+        // of it can leave.
+        let isLarge = context.store != nil && context.dirtyEntities.load(ordering: .relaxed) > Bounds.dirtyEntitiesMax
+        guard commit == nil, isTime || isFull || isLarge else { return }
+        if context.store == nil { try openSpill() }
+        try beginCommit(isLast: false)
+    }
+
+    private func beginCommit(isLast: Bool) throws {
+        let now = Clock.monotonic()
+        try deadLetters.flush()
+        var checkpoint = Checkpoint(
+            fingerprint: plan.stateFingerprint, sliceCount: sliceCount, sourceCount: tasks.count)
+        checkpoint.sources = tasks.map(\.state)
+        checkpoint.deadLetterBytes = deadLetters.length
+        let raises = isLast || options.stateDirectory == nil || now - horizonRaisedAt >= 30_000_000
+        if raises { horizonRaisedAt = now }
+        log.debug(
+            "commit of \(context.dirtyEntities.load(ordering: .relaxed)) entities, \(context.stateBytes.load(ordering: .relaxed) >> 20) MiB of state in memory; \(context.store?.memoryReport ?? "no store")"
+        )
+        let commit = Commit(
+            checkpoint, positions: checkpoint.sources.map { $0.positions.mapValues(\.nextOffset) },
+            threadCount: threads.count, isLast: isLast, raisesHorizon: raises)
+        for thread in threads { thread.inbox.send(.commit(commit)) }
+        committer.inbox.send(commit)
+        self.commit = commit
+        committedAt = now
+        hasChanges = false
+    }
+
+    /// State that outgrew the memory of a run without a state folder goes to a folder of its own, removed at the end.
+    private func openSpill() throws {
+        let temporary = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+        let parent = options.logDirectory ?? temporary
+        let directory = "\(parent)/.freshet-spill-\(context.run)"
+        spillDirectory = directory
+        context.store = try StateStore(path: directory)
+        log.info("the state outgrew --memory; entities not used of late go to \(directory)")
+    }
+
+    func removeSpill() {
+        guard let spillDirectory else { return }
+        context.store?.close()
+        do { try StateStore.destroy(path: spillDirectory) } catch { log.warning("cannot remove \(spillDirectory): \(error)") }
+    }
+
+    /// The input is over: rows that are still due come out, and a run with state makes its last commit.
+    func finishReading() throws {
+        try commit?.waitUntilDurable(failure)
+        commit = nil
+        guard options.stateDirectory != nil else {
+            let watermarks = watermarks()
+            for thread in threads { thread.inbox.send(.end(watermarks: watermarks)) }
+            try deadLetters.flush()
+            return
+        }
+        try beginCommit(isLast: true)
+        try commit?.waitUntilDurable(failure)
+    }
+}
