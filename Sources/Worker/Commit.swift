@@ -95,9 +95,16 @@ final class Committer: @unchecked Sendable {
                     let isDurable = context.options.stateDirectory != nil
                     try store.commit(gathered.rows, gathered.checkpoint, isDurable: isDurable)
                     for thread in threads { thread.inbox.send(.committed) }
-                    if isDurable { didCommit(commit) }
-                    if compaction == nil { compaction = Compaction(store, programs: context.programs) }
-                    compaction?.startIfDue(gathered.checkpoint, now: Clock.monotonic(), failure: context.failure)
+                    guard isDurable else {
+                        commit.didBecomeDurable()
+                        continue
+                    }
+                    didCommit(commit)
+                    if compaction == nil {
+                        compaction = Compaction(store, programs: context.programs, isFresh: !context.hasStateAtStart)
+                    }
+                    compaction?.startIfDue(
+                        gathered.checkpoint, isLast: commit.isLast, now: Clock.monotonic(), failure: context.failure)
                     commit.didBecomeDurable()
                 }
             } catch {

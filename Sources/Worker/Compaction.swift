@@ -1,4 +1,5 @@
 internal import Engine
+internal import Glibc
 internal import Records
 internal import Store
 import Synchronization
@@ -12,28 +13,32 @@ final class Compaction {
     private let retention: [TimeSpan?]
     private var compactedThrough: [EventTime]
     private var startedAt = Int64.min
+    private let isFresh: Bool
     private var thread: WorkThread?
     private let state = State()
 
     private final class State: Sendable { let isRunning = Atomic<Bool>(false) }
 
-    init(_ store: StateStore, programs: [ViewProgram]) {
+    /// - Parameter isFresh: the state began with this run.
+    init(_ store: StateStore, programs: [ViewProgram], isFresh: Bool) {
         self.store = store
+        self.isFresh = isFresh
         retention = programs.map(\.retention)
         compactedThrough = Array(repeating: .distantPast, count: programs.count)
     }
 
-    /// Starts one if what a commit allowed to go makes it worth it.
-    func startIfDue(_ checkpoint: Checkpoint, now: Int64, failure: Failure) {
+    /// Starts one if what a commit allowed to go makes it worth it. The last commit of a run does not wait for its turn.
+    func startIfDue(_ checkpoint: Checkpoint, isLast: Bool, now: Int64, failure: Failure) {
         let horizons = retention.indices.map { view in
             checkpoint.shards.filter { $0.key.view == view }.map(\.value.expiredThrough).min() ?? .distantPast
         }
-        guard startedAt == .min || now - startedAt >= Bounds.compactionMicrosecondsMin else { return }
+        guard isLast || startedAt == .min || now - startedAt >= Bounds.compactionMicrosecondsMin else { return }
         var isDue = false
         for view in retention.indices {
             guard let retention = retention[view], horizons[view] > .distantPast else { continue }
             if compactedThrough[view] == .distantPast {
-                compactedThrough[view] = horizons[view]
+                // Where the state is as old as the run, nothing was ever dropped from it.
+                if isLast && isFresh { isDue = true } else { compactedThrough[view] = horizons[view] }
             } else if horizons[view].microseconds - compactedThrough[view].microseconds >= retention.microseconds / 4 {
                 isDue = true
             }
@@ -49,9 +54,10 @@ final class Compaction {
         }
     }
 
-    /// Waits for the one under way.
+    /// Waits for the one under way, but not for long: closing the store ends what is left of it, and the next run begins anew.
     func finish() {
-        thread?.join()
-        thread = nil
+        let deadline = Clock.monotonic() + Bounds.compactionMicrosecondsAtStop
+        while state.isRunning.load(ordering: .acquiring) && Clock.monotonic() < deadline { usleep(5_000) }
+        if !state.isRunning.load(ordering: .acquiring) { thread?.join() }
     }
 }

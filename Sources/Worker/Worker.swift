@@ -159,8 +159,6 @@ public final class Worker: @unchecked Sendable {
                 throw WorkerError("interrupted; no rows were published")
             }
             for thread in threads { try thread.publishParts() }
-        } else if options.isBounded {
-            try context.store?.compact()
         }
         context.store?.close()
         return summary()
