@@ -56,29 +56,30 @@ extension Moments {
             }
             return
         }
-        // While every magnitude is below 2^28, the sum of 64 squares stays below 2^62: 64-bit arithmetic is exact.
+        // While no magnitude is above 2^28, the sum of 64 squares is at most 2^62: 64-bit arithmetic is exact.
         var total: Int64 = 0
         var squared: Int64 = 0
         var low = min
         var high = max
-        var magnitude: Int64 = 0
+        // Bits above the 29th of value + 2^28: none where -2^28 <= value < 2^28. A form that vectorises.
+        var excess: UInt64 = 0
         if needs.isSubset(of: .sum) {
             for index in from..<to {
                 let value = words[index]
                 total &+= value
-                magnitude |= value ^ (value >> 63)
+                excess |= UInt64(bitPattern: value &+ 1 << 28) >> 29
             }
         } else {
             for index in from..<to {
                 let value = words[index]
                 total &+= value
                 squared &+= value &* value
-                magnitude |= value ^ (value >> 63)
+                excess |= UInt64(bitPattern: value &+ 1 << 28) >> 29
                 low = value < low ? value : low
                 high = value > high ? value : high
             }
         }
-        guard magnitude < 1 << 28 else {
+        guard excess == 0 else {
             for index in from..<to { add(words[index]) }
             return
         }

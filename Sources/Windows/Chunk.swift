@@ -109,13 +109,15 @@ public struct Chunk: BitwiseCopyable, @unchecked Sendable {
     /// How many events have a time at or before `edge`.
     func position(after edge: Int64, _ layout: LogLayout) -> Int {
         let times = times(layout)
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = (low &+ high) >> 1
-            if times[middle] <= edge { low = middle &+ 1 } else { high = middle }
+        // Halving without a branch that could be mispredicted: the answer lies in [base, base + left].
+        var base = 0
+        var left = count
+        while left > 0 {
+            let half = (left &+ 1) >> 1
+            base = times[base &+ half &- 1] <= edge ? base &+ half : base
+            left &-= half
         }
-        return low
+        return base
     }
 
     /// Where an event belongs: behind all that are not after it, by (time, partition, offset).
