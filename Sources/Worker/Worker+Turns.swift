@@ -10,7 +10,6 @@ import Synchronization
 extension Worker {
     /// Sends on what a task has gathered.
     func dispatch(_ task: SourceTask) {
-        if task.records.count > 0 { hasChanges = true }
         let watermarks = watermarks()
         // Silence may move a watermark too, and rows come out.
         if watermarks != lastWatermarks { hasChanges = true }
@@ -21,7 +20,11 @@ extension Worker {
     /// Between turns: begins a commit when one is due. Requires: every task was dispatched, so that the positions that the
     /// commit fixes are those of events that the shards have.
     func endTurn() throws {
-        publishStatus()
+        // Records that were set aside move positions too.
+        let records = tasks.reduce(0) { $0 + $1.counters.reduce(0, +) }
+        if records != recordsSeen { hasChanges = true }
+        recordsSeen = records
+        publishStatus(records: records)
         if !options.isBounded { logStatusIfDue() }
         try commitIfDue()
     }
@@ -46,9 +49,9 @@ extension Worker {
         return plan.views.map { bySource[$0.source] }
     }
 
-    private func publishStatus() {
+    private func publishStatus(records: UInt64) {
         status.publish(
-            records: tasks.reduce(0) { $0 + $1.counters.reduce(0, +) }, rows: context.rowsOut.load(ordering: .relaxed),
+            records: records, rows: context.rowsOut.load(ordering: .relaxed),
             watermark: tasks.map(\.lastWatermark).min() ?? .distantPast, newest: tasks.map(\.newest),
             rejected: tasks.map(\.counters))
     }

@@ -34,6 +34,7 @@ public final class Worker: @unchecked Sendable {
     var lastWatermarks: [EventTime] = []
     var statusLoggedAt = Clock.monotonic()
     var recordsLogged: UInt64 = 0
+    var recordsSeen: UInt64 = 0
     let isStopping = Atomic<Bool>(false)
     var spillDirectory: String?
     /// Wakes the reading thread where it waits for records.
