@@ -25,8 +25,6 @@ public struct Entity: BitwiseCopyable, @unchecked Sendable {
         static let dirty = State(rawValue: 4)
         /// Used since the eviction clock last came by.
         static let recent = State(rawValue: 8)
-        /// The store holds a log of many chunks under its name.
-        static let chunked = State(rawValue: 16)
     }
 }
 

@@ -29,7 +29,6 @@ extension Shard {
         entities[Int(entity)].log = log
         entities[Int(entity)].newest = max(newest, entities[Int(entity)].newest)
         entities[Int(entity)].state.formSymmetricDifference([.awaited, .resident])
-        if log.hasManyChunks { entities[Int(entity)].state.insert(.chunked) }
         bytes += logBytes
     }
 
@@ -46,7 +45,7 @@ extension Shard {
 
     /// Calls `body` with every entity that changed since the last commit; from now on none has.
     public mutating func takeDirty<E: Error>(
-        _ body: (_ entity: borrowing Entity, _ key: UnsafeRawBufferPointer, _ wasChunked: Bool) throws(E) -> Void
+        _ body: (_ entity: borrowing Entity, _ key: UnsafeRawBufferPointer) throws(E) -> Void
     ) throws(E) {
         // By hash: the order of the store's keys, so that a commit is one sorted run.
         let entities = table.entities
@@ -54,10 +53,8 @@ extension Shard {
         for index in dirty {
             entities[Int(index)].state.remove(.dirty)
             let entity = entities[Int(index)]
-            let wasChunked = entity.state.contains(.chunked)
-            if entity.log.hasManyChunks { entities[Int(index)].state.insert(.chunked) }
             unsafe try table.withKey(Int(index)) { (key: UnsafeRawBufferPointer) throws(E) in
-                unsafe try body(entity, key, wasChunked)
+                unsafe try body(entity, key)
             }
         }
         dirty.removeAll(keepingCapacity: true)

@@ -45,7 +45,7 @@ public final class CommitRows {
         unsafe shard.takeRemovedChunks { hash, key, chunk in
             delete { unsafe StateKey.append(entity: key, hash: hash, shard: id, .chunk, chunk: chunk, to: &$0) }
         }
-        unsafe shard.takeDirty { entity, key, wasChunked in
+        unsafe shard.takeDirty { entity, key in
             let entity = copy entity
             if entity.log.hasManyChunks {
                 entity.log.forEachChunk { chunk in
