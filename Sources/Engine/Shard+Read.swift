@@ -26,7 +26,7 @@ extension Shard {
     ///
     /// Requires: its log is in memory, and room in `rows`.
     public mutating func read(_ entity: UInt32?, at time: EventTime, rows: RowBuffer) -> EventTime? {
-        var log = entity.map { table.entities[Int($0)].log } ?? emptyLog
+        var log = entity.map { table.entities[Int($0)].log } ?? TimeLog()
         if entity == nil { log.trimmedThrough = expiredThrough.microseconds }
         evaluate(log, at: time, rows)
         let trimmed = EventTime(microseconds: log.trimmedThrough)

@@ -164,8 +164,6 @@ public struct Shard: ~Copyable {
         if program.plan.snapshots != .final { finish(through: watermark) }
     }
 
-    var emptyLog: TimeLog { TimeLog() }
-
     mutating func evaluate(_ log: TimeLog, at time: EventTime, _ rows: RowBuffer) {
         evaluator.evaluate(log, at: time.microseconds, into: rows, row: rows.count)
         rows.count += 1

@@ -28,6 +28,8 @@ enum Bounds {
     static let dirtyEntitiesMax = 250_000
     /// Between two compactions that drop expired entities: each reads and writes all of the state.
     static let compactionMicrosecondsMin: Int64 = 60_000_000
+    /// Between two commits that let the store forget what left every window.
+    static let horizonMicrosecondsMin: Int64 = 30_000_000
     /// That a stop waits for one under way.
     static let compactionMicrosecondsAtStop: Int64 = 10_000_000
     /// Of the memory limit: a commit makes entities evictable from here on,

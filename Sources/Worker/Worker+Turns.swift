@@ -80,10 +80,10 @@ extension Worker {
         let now = Clock.monotonic()
         try deadLetters.flush()
         var checkpoint = Checkpoint(
-            fingerprint: plan.stateFingerprint, sliceCount: sliceCount, sourceCount: tasks.count)
+            fingerprint: fingerprint, sliceCount: sliceCount, sourceCount: tasks.count)
         checkpoint.sources = tasks.map(\.state)
         checkpoint.deadLetterBytes = deadLetters.length
-        let raises = isLast || options.stateDirectory == nil || now - horizonRaisedAt >= 30_000_000
+        let raises = isLast || options.stateDirectory == nil || now - horizonRaisedAt >= Bounds.horizonMicrosecondsMin
         if raises { horizonRaisedAt = now }
         log.debug(
             "commit of \(context.dirtyEntities.load(ordering: .relaxed)) entities, \(context.stateBytes.load(ordering: .relaxed) >> 20) MiB of state in memory; \(context.store?.memoryReport ?? "no store")"

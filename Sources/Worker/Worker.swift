@@ -23,7 +23,8 @@ public final class Worker: @unchecked Sendable {
     let deadLetters: DeadLetters
     private let partWriter = PartWriter()
     let committer = Committer()
-    private let producer: KafkaProducer?
+    /// Text of what the state depends on; every commit names it.
+    let fingerprint: String
     let sliceCount: Int
     let programs: [ViewProgram]
     private let startedAt = Clock.now()
@@ -47,6 +48,7 @@ public final class Worker: @unchecked Sendable {
         self.plan = plan
         self.options = options
         self.log = log
+        fingerprint = plan.stateFingerprint
         let sources = plan.sources
         programs = plan.views.map { ViewProgram($0, source: sources[$0.source]) }
         let programs = programs
@@ -59,7 +61,7 @@ public final class Worker: @unchecked Sendable {
         if let directory = options.stateDirectory {
             store = try StateStore(path: directory)
             checkpoint = try store?.checkpoint()
-            if let checkpoint, checkpoint.fingerprint != plan.stateFingerprint {
+            if let checkpoint, checkpoint.fingerprint != fingerprint {
                 throw WorkerError(
                     "the state in \(directory) was made by another pipeline than this one: its sources, entities, conditions,"
                         + " inputs or windows differ; take the old pipeline file, or another state folder", isInput: true)
@@ -83,13 +85,12 @@ public final class Worker: @unchecked Sendable {
         threads = (0..<threadCount).map { ShardThread(context, index: $0, threadCount: threadCount) }
         dispatcher = Dispatcher(context, threads: threads, sliceCount: sliceCount)
 
-        var producer: KafkaProducer?
         if let topic = options.deadLetterTopic, case .brokers(let brokers, let properties) = options.input {
             let log = log
-            producer = try KafkaProducer(KafkaConfiguration(brokers: brokers, properties: properties)) { level, text in
+            let producer = try KafkaProducer(KafkaConfiguration(brokers: brokers, properties: properties)) { level, text in
                 log.log(level: level <= .error ? .error : .debug, "\(text)")
             }
-            deadLetters = DeadLetters(.topic(producer!, topic))
+            deadLetters = DeadLetters(.topic(producer, topic))
         } else if let directory = options.logDirectory {
             deadLetters = DeadLetters(.file(path: "\(directory)/_dead_letters/dead_letters.jsonl"))
             try Folder.make(directory)
@@ -97,7 +98,6 @@ public final class Worker: @unchecked Sendable {
         } else {
             deadLetters = DeadLetters(.nowhere)
         }
-        self.producer = producer
         let deadLetters = deadLetters
         tasks = sources.indices.map { index in
             let views = programs.indices.filter { plan.views[$0].source == index }.map { (index: $0, program: programs[$0]) }
