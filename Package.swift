@@ -11,7 +11,7 @@ import PackageDescription
 //  3  Windows
 //  2  Aggregates
 //  1  RocksDB  Kafka  Parquet  Records
-//  0  CRocksDB CRdKafka CSimdJSON CZstd
+//  0  CRocksDB CRdKafka CSimdJSON CZstd CKernels
 
 let strict: [SwiftSetting] = [
     .strictMemorySafety(),
@@ -46,6 +46,7 @@ let package = Package(
         .target(
             name: "CSimdJSON", cxxSettings: [.unsafeFlags(["-O3"], .when(configuration: .debug))],
             linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CZstd", linkerSettings: [.linkedLibrary("zstd")]),
 
         layer("RocksDB", "CRocksDB"),
@@ -54,7 +55,7 @@ let package = Package(
         layer("Records", "CSimdJSON"),
 
         layer("Aggregates", "Records"),
-        layer("Windows", "Aggregates", "Records"),
+        layer("Windows", "Aggregates", "Records", "CKernels"),
         layer("Pipelines", "Aggregates", "Records", .product(name: "Yams", package: "Yams")),
         layer("Engine", "Pipelines", "Windows", "Aggregates", "Records"),
 

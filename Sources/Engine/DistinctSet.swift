@@ -28,20 +28,17 @@ struct DistinctSet: ~Copyable {
     }
 
     mutating func insert(_ index: Int, of log: TimeLog, from: LogPosition, to: LogPosition, _ layout: LogLayout) {
-        let column = layout.columns[index]
+        let column = layout.column(index)
         log.forEachPiece(from: from, to: to) { chunk, low, high in
             reserve(high &- low)
-            var bits = chunk.validity(index) & bitRange(low, high)
             guard column.kind != .presence else { return true }
             let words = chunk.words(column, layout)
-            while bits != 0 {
-                let word = words[bits.trailingZeroBitCount]
+            for row in low..<high where chunk.isValid(row, column, layout) {
                 if column.kind == .text {
-                    insert(LoggedText(word: word), in: chunk)
+                    insert(LoggedText(word: words[row]), in: chunk)
                 } else {
-                    insert(word)
+                    insert(words[row])
                 }
-                bits &= bits &- 1
             }
             return true
         }

@@ -61,6 +61,20 @@ struct EntityTable: ~Copyable {
     @inline(__always)
     private func home(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (capacity &- 1) }
 
+    private static let slotsAhead = 24
+    private static let recordsAhead = 12
+
+    /// Asks for the slots and the records that the rows soon after `row` will need.
+    @inline(__always)
+    func prefetch(_ hashes: Lane<UInt64>, row: Int, of count: Int) {
+        let (slot, record) = (row &+ EntityTable.slotsAhead, row &+ EntityTable.recordsAhead)
+        if slot < count { Prefetch.element(home(hashes[slot]), of: slots) }
+        if record < count {
+            let value = slots[home(hashes[record])]
+            if value != 0 { Prefetch.element(Int(truncatingIfNeeded: value & 0xFFFF_FFFF) &- 1, of: entities) }
+        }
+    }
+
     /// The record of a key, made if there is none; `isNew` says so. The bytes of memory added are added to `bytes`.
     @unsafe
     mutating func findOrInsert(_ hash: UInt64, _ key: UnsafeRawBufferPointer, bytes: inout Int) -> (index: Int, isNew: Bool) {

@@ -6,7 +6,7 @@ public import Windows
 /// all call it, so they agree bit for bit. It owns nothing but scratch memory.
 public struct Evaluator: ~Copyable {
     public let program: ViewProgram
-    private let positions: Lane<LogPosition>
+    private let scratch: EdgeScratch
     private var distinct: DistinctSet
     private var doubles: DoubleState
     /// Sums of int64 that left its range and became null.
@@ -14,26 +14,28 @@ public struct Evaluator: ~Copyable {
 
     public init(_ program: ViewProgram) {
         self.program = program
-        positions = .allocate(program.windowsMax)
+        scratch = EdgeScratch(count: program.windowsMax + 1)
         distinct = DistinctSet()
         doubles = DoubleState()
     }
 
-    deinit { positions.deallocate() }
+    deinit { scratch.deallocate() }
 
     /// Writes every value of the view at instant `time` into row `row` of the buffer.
     public mutating func evaluate(_ log: TimeLog, at time: Int64, into rows: RowBuffer, row: Int) {
         let layout = program.layout
+        let positions = scratch.positions
         for index in 0..<program.passCount {
             let pass = program.passes[index]
             let newer = saturatingSubtract(time, pass.delay)
-            let end = log.position(after: newer &- program.newerShift, layout)
             for window in 0..<pass.windowCount {
-                let length = pass.windows[window]
-                positions[window] =
-                    length == .max
-                    ? log.start : log.position(after: saturatingSubtract(newer, length) &- program.olderShift, layout)
+                scratch.edges[window] = saturatingSubtract(newer, pass.windows[window]) &- program.olderShift
             }
+            scratch.edges[pass.windowCount] = newer &- program.newerShift
+            log.findPositions(scratch, count: pass.windowCount &+ 1, layout)
+            // The longest window may be the whole life.
+            if pass.isLifetime { positions[pass.windowCount &- 1] = log.start }
+            let end = positions[pass.windowCount]
             for output in 0..<pass.eventCountCount {
                 let output = pass.eventCounts[output]
                 let count = log.count(from: positions[output.window], to: end)
@@ -42,7 +44,7 @@ public struct Evaluator: ~Copyable {
             for column in 0..<pass.columnCount {
                 let column = pass.columns[column]
                 if column.isMoments { moments(column, log, end, layout, rows, row) }
-                others(column, log, end, layout, rows, row)
+                if column.hasOthers { others(column, log, end, layout, rows, row) }
             }
         }
     }
@@ -62,8 +64,8 @@ public struct Evaluator: ~Copyable {
         var walked = end
         for index in 0..<column.outputCount {
             let output = column.outputs[index]
-            guard !output.function.needs.contains(.ends), !output.function.needs.contains(.distinct) else { continue }
-            let edge = positions[output.window]
+            guard output.isMoments else { continue }
+            let edge = scratch.positions[output.window]
             if edge != walked {
                 log.addMoments(column.column, from: edge, to: walked, to: &moments, layout)
                 walked = edge
@@ -85,18 +87,18 @@ public struct Evaluator: ~Copyable {
         var extremes: (from: LogPosition, least: LogRow?, greatest: LogRow?) = (end, nil, nil)
         for index in 0..<column.outputCount {
             let output = column.outputs[index]
-            let edge = positions[output.window]
+            let edge = scratch.positions[output.window]
             switch output.function {
             case .count:
                 guard !column.isMoments else { continue }
                 let count = log.validCount(column.column, from: edge, to: end, layout)
                 store(LoweredValue(word: Int64(count)), output, rows, row)
             case .last:
-                if !hasNewest || newest == nil { newest = log.newest(column.column, from: edge, to: end) }
+                if !hasNewest || newest == nil { newest = log.newest(column.column, from: edge, to: end, layout) }
                 hasNewest = true
                 store(value(of: newest, column, layout, rows), output, rows, row)
             case .first:
-                store(value(of: log.oldest(column.column, from: edge, to: end), column, layout, rows), output, rows, row)
+                store(value(of: log.oldest(column.column, from: edge, to: end, layout), column, layout, rows), output, rows, row)
             case .countDistinct:
                 if distinctFrom == end { distinct.removeAll() }
                 if edge != distinctFrom {
@@ -130,14 +132,10 @@ public struct Evaluator: ~Copyable {
     ) {
         if walked == end { doubles.removeAll() }
         guard edge != walked else { return }
-        let logged = layout.columns[column.column]
+        let logged = layout.column(column.column)
         log.forEachPiece(from: edge, to: walked) { chunk, low, high in
             let words = chunk.words(logged, layout)
-            var bits = chunk.validity(column.column) & bitRange(low, high)
-            while bits != 0 {
-                doubles.add(words[bits.trailingZeroBitCount], logged.needs)
-                bits &= bits &- 1
-            }
+            for row in low..<high where chunk.isValid(row, logged, layout) { doubles.add(words[row], logged.needs) }
             return true
         }
         walked = edge
@@ -148,19 +146,17 @@ public struct Evaluator: ~Copyable {
         _ log: TimeLog, _ edge: LogPosition, _ layout: LogLayout
     ) {
         guard edge != extremes.from else { return }
-        let logged = layout.columns[column.column]
+        let logged = layout.column(column.column)
         func compare(_ a: LogRow, _ b: LogRow) -> Int {
             Chunk.compare(
                 LoggedText(word: a.chunk.words(logged, layout)[a.row]), in: a.chunk,
                 LoggedText(word: b.chunk.words(logged, layout)[b.row]), in: b.chunk)
         }
         log.forEachPiece(from: edge, to: extremes.from) { chunk, low, high in
-            var bits = chunk.validity(column.column) & bitRange(low, high)
-            while bits != 0 {
-                let row = LogRow(chunk: chunk, row: bits.trailingZeroBitCount)
+            for index in low..<high where chunk.isValid(index, logged, layout) {
+                let row = LogRow(chunk: chunk, row: index)
                 if extremes.least.map({ compare(row, $0) < 0 }) ?? true { extremes.least = row }
                 if extremes.greatest.map({ compare(row, $0) > 0 }) ?? true { extremes.greatest = row }
-                bits &= bits &- 1
             }
             return true
         }
@@ -173,7 +169,7 @@ public struct Evaluator: ~Copyable {
     ) -> LoweredValue {
         guard let event else { return .null }
         guard column.kind != .presence else { return .null }
-        let word = event.chunk.words(layout.columns[column.column], layout)[event.row]
+        let word = event.chunk.words(layout.column(column.column), layout)[event.row]
         switch column.kind {
         case .text:
             let text = unsafe event.chunk.withBytes(LoggedText(word: word)) { unsafe rows.text.append($0) }

@@ -67,6 +67,7 @@ public struct Shard: ~Copyable {
     public mutating func locate(_ batch: EventBatch) {
         located.removeAll(keepingCapacity: true)
         for row in 0..<batch.count {
+            table.prefetch(batch.hashes, row: row, of: batch.count)
             let key = unsafe batch.text.bytes(TextReference(word: batch.keys[row]))
             let (index, isNew) = unsafe table.findOrInsert(batch.hashes[row], key, bytes: &bytes)
             if isNew && !hasColdEntities {
@@ -92,10 +93,11 @@ public struct Shard: ~Copyable {
         let layout = program.layout
         let mode = program.plan.snapshots
         let horizon = program.reach(at: finishedThrough).microseconds
+        let entities = table.entities
         for row in 0..<batch.count {
+            prefetch(row, of: batch.count)
             let index = Int(located[row])
             let time = batch.times[row]
-            let entities = table.entities
             // In place: the record's log must not be copied out while it changes.
             var entity = entities[index]
             entity.log.insert(batch, row: row, horizon: horizon, removed: &removed, bytes: &bytes, layout)
@@ -122,6 +124,18 @@ public struct Shard: ~Copyable {
             }
         }
         located.removeAll(keepingCapacity: true)
+    }
+
+    /// Events ahead whose log's first line is asked for, and those whose other lines are: a wait for memory takes as long as a
+    /// few events.
+    private static let headAhead = 16
+    private static let eventsAhead = 8
+
+    @inline(__always)
+    private func prefetch(_ row: Int, of count: Int) {
+        let (head, events) = (row &+ Shard.headAhead, row &+ Shard.eventsAhead)
+        if head < count { table.entities[Int(located[head])].log.prefetchHead() }
+        if events < count { table.entities[Int(located[events])].log.prefetchEvents(program.layout) }
     }
 
     /// Takes up the rows that the watermark has passed, if enough wait or `now` asks; names the logs that have to be brought.

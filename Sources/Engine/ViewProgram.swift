@@ -19,13 +19,18 @@ public final class ViewProgram {
         var function: AggregateFunction
         var window: Int
         var value: Int
+        /// Made of a column's moments.
+        var isMoments: Bool
     }
 
     /// Outputs of one column in one pass, from the shortest window to the longest.
     struct ColumnPass: BitwiseCopyable {
         var column: Int
         var kind: LogLayout.Kind
+        /// Some outputs are made of moments,
         var isMoments: Bool
+        /// and some are not.
+        var hasOthers: Bool
         var scale: Int?
         var outputs: Lane<Output>
         var outputCount: Int
@@ -36,6 +41,8 @@ public final class ViewProgram {
         /// Window lengths, ascending; `Int64.max` is lifetime.
         var windows: Lane<Int64>
         var windowCount: Int
+        /// Whether the last window is lifetime.
+        var isLifetime: Bool
         /// `count()` of all events.
         var eventCounts: Lane<Output>
         var eventCountCount: Int
@@ -72,28 +79,35 @@ public final class ViewProgram {
             let values = plan.values.enumerated().filter { $0.element.delay == delay }
             let windows = Set(values.map { $0.element.window?.microseconds ?? .max }).sorted()
             windowsMax = max(windowsMax, windows.count)
+            func isMoments(_ function: AggregateFunction, _ input: Int?) -> Bool {
+                guard let input, layout.column(input).kind == .integer else { return false }
+                return function.needs.isDisjoint(with: [.ends, .distinct])
+                    && !layout.column(input).needs.isDisjoint(with: [.sum, .squares, .extremes])
+            }
             func outputs(of input: Int?) -> [Output] {
                 values.filter { $0.element.input == input }
                     .map { value in
                         let window = windows.firstIndex(of: value.element.window?.microseconds ?? .max)!
-                        return Output(function: value.element.function, window: window, value: value.offset)
+                        return Output(
+                            function: value.element.function, window: window, value: value.offset,
+                            isMoments: isMoments(value.element.function, input))
                     }
                     .sorted { $0.window < $1.window }
             }
             let columnPasses = plan.inputs.indices.compactMap { input -> ColumnPass? in
                 let outputs = outputs(of: input)
                 guard !outputs.isEmpty else { return nil }
-                let column = layout.columns[input]
+                let column = layout.column(input)
                 var scale: Int?
                 if case .decimal(let digits)? = plan.inputs[input].type { scale = digits }
                 return ColumnPass(
                     column: input, kind: column.kind,
-                    isMoments: column.kind == .integer && !column.needs.isDisjoint(with: [.sum, .squares, .extremes]),
+                    isMoments: outputs.contains(where: \.isMoments), hasOthers: !outputs.allSatisfy(\.isMoments),
                     scale: scale, outputs: lane(outputs), outputCount: outputs.count)
             }
             let eventCounts = outputs(of: nil)
             passes[index] = Pass(
-                delay: delay.microseconds, windows: lane(windows), windowCount: windows.count,
+                delay: delay.microseconds, windows: lane(windows), windowCount: windows.count, isLifetime: windows.last == .max,
                 eventCounts: lane(eventCounts), eventCountCount: eventCounts.count,
                 columns: lane(columnPasses), columnCount: columnPasses.count)
         }
@@ -109,6 +123,7 @@ public final class ViewProgram {
             pass.windows.deallocate()
         }
         passes.deallocate()
+        layout.deallocate()
     }
 
     private static func kind(_ type: FieldType?) -> LogLayout.Kind {

@@ -9,12 +9,12 @@ internal import Windows
 ///     chunk row:  newest time i64 | format u8 | chunk body
 ///     chunk body: events varint | first time i64 | step to the next time varint …
 ///                 where the order matters: partition zigzag …, step to the offset zigzag …
-///                 per column: 0 no value, 1 a value in every event, 2 | bits u64
+///                 per column: 0 no value, 1 a value in every event, 2 | bits, 8 a byte
 ///                             the values there are: zigzag; double 8 bytes; text varint length | bytes
 ///
 /// Numbers are little endian. The newest time comes first because the store's expiry filter reads it there.
 enum LogCodec {
-    static let format: UInt8 = 1
+    static let format: UInt8 = 2
 
     enum Head: UInt8 { case oneChunk, manyChunks }
 
@@ -33,7 +33,7 @@ enum LogCodec {
     }
 
     static func encodeChunk(_ chunk: Chunk, _ layout: LogLayout, into writer: inout ByteWriter) {
-        writer.append(chunk.times(layout)[chunk.count - 1])
+        writer.append(chunk.time(chunk.count - 1, layout))
         writer.append(format)
         encodeBody(chunk, layout, into: &writer)
     }
@@ -42,48 +42,55 @@ enum LogCodec {
         let count = chunk.count
         writer.append(varint: UInt64(count))
         guard count > 0 else { return }
-        let times = chunk.times(layout)
-        writer.append(times[0])
-        for row in 1..<max(1, count) { writer.append(varint: UInt64(bitPattern: times[row] &- times[row &- 1])) }
+        var last = chunk.time(0, layout)
+        writer.append(last)
+        for row in 1..<max(1, count) {
+            let time = chunk.time(row, layout)
+            writer.append(varint: UInt64(bitPattern: time &- last))
+            last = time
+        }
         if layout.isOrdered {
-            let partitions = chunk.partitions(layout)
-            let offsets = chunk.offsets(layout)
+            for row in 0..<count { writer.append(zigzag: Int64(chunk.partition(row, layout))) }
             var last: Int64 = 0
-            for row in 0..<count { writer.append(zigzag: Int64(partitions[row])) }
             for row in 0..<count {
-                writer.append(zigzag: offsets[row] &- last)
-                last = offsets[row]
+                let offset = chunk.offset(row, layout)
+                writer.append(zigzag: offset &- last)
+                last = offset
             }
         }
-        let all = bitRange(0, count)
-        for (index, column) in layout.columns.enumerated() {
-            let valid = chunk.validity(index)
-            if valid == 0 {
-                writer.append(UInt8(0))
-                continue
-            }
-            if valid == all {
-                writer.append(UInt8(1))
-            } else {
-                writer.append(UInt8(2))
-                writer.append(valid)
-            }
-            guard column.kind != .presence else { continue }
-            let words = chunk.words(column, layout)
-            var rest = valid
-            while rest != 0 {
-                let word = words[rest.trailingZeroBitCount]
-                switch column.kind {
-                case .integer: writer.append(zigzag: word)
-                case .double: writer.append(word)
-                case .text:
-                    unsafe chunk.withBytes(LoggedText(word: word)) {
-                        writer.append(varint: UInt64($0.count))
-                        unsafe writer.append($0)
-                    }
-                case .presence: break
+        for index in 0..<layout.columnCount { encode(layout.column(index), of: chunk, layout, into: &writer) }
+    }
+
+    private static func encode(_ column: LogLayout.Column, of chunk: Chunk, _ layout: LogLayout, into writer: inout ByteWriter) {
+        let count = chunk.count
+        let isWhole = chunk.isWhole(column)
+        if isWhole {
+            writer.append(UInt8(1))
+        } else {
+            var isEmpty = true
+            for row in 0..<count where chunk.isValid(row, column, layout) { isEmpty = false }
+            writer.append(UInt8(isEmpty ? 0 : 2))
+            if isEmpty { return }
+            for first in stride(from: 0, to: count, by: 8) {
+                var bits: UInt8 = 0
+                for row in first..<min(count, first + 8) where chunk.isValid(row, column, layout) {
+                    bits |= 1 << UInt8(row - first)
                 }
-                rest &= rest &- 1
+                writer.append(bits)
+            }
+        }
+        guard column.kind != .presence else { return }
+        let words = chunk.words(column, layout)
+        for row in 0..<count where isWhole || chunk.isValid(row, column, layout) {
+            switch column.kind {
+            case .integer: writer.append(zigzag: words[row])
+            case .double: writer.append(words[row])
+            case .text:
+                unsafe chunk.withBytes(LoggedText(word: words[row])) {
+                    writer.append(varint: UInt64($0.count))
+                    unsafe writer.append($0)
+                }
+            case .presence: break
             }
         }
     }
@@ -129,7 +136,7 @@ enum LogCodec {
     private static func decodeBody(_ reader: inout ByteReader, id: UInt32, _ layout: LogLayout) throws(CorruptBytes) -> Chunk {
         let count = try reader.readVarint()
         guard count <= UInt64(Chunk.eventsMax) else { throw CorruptBytes() }
-        let chunk = TimeLog.newChunk(events: Int(count), id: id, layout)
+        let chunk = Chunk.loading(events: Int(count), id: id, layout)
         do throws(CorruptBytes) {
             try fill(chunk, Int(count), &reader, layout)
             return chunk
@@ -142,51 +149,50 @@ enum LogCodec {
     private static func fill(_ chunk: Chunk, _ count: Int, _ reader: inout ByteReader, _ layout: LogLayout) throws(CorruptBytes) {
         guard count > 0 else { return }
         var time = try reader.read(Int64.self)
-        _ = chunk.appendRow(time: time, partition: 0, offset: 0, layout)
+        chunk.appendRow(time: time, layout)
         for _ in 1..<max(1, count) {
             time &+= Int64(bitPattern: try reader.readVarint())
-            _ = chunk.appendRow(time: time, partition: 0, offset: 0, layout)
+            chunk.appendRow(time: time, layout)
         }
         if layout.isOrdered {
-            let partitions = chunk.partitions(layout)
-            let offsets = chunk.offsets(layout)
             for row in 0..<count {
                 guard let partition = Int32(exactly: try reader.readZigzag()) else { throw CorruptBytes() }
-                partitions[row] = partition
+                chunk.setOrder(partition: partition, offset: 0, row: row, layout)
             }
             var offset: Int64 = 0
             for row in 0..<count {
                 offset &+= try reader.readZigzag()
-                offsets[row] = offset
+                chunk.setOrder(partition: chunk.partition(row, layout), offset: offset, row: row, layout)
             }
         }
-        let all = bitRange(0, count)
-        for (index, column) in layout.columns.enumerated() {
-            let valid: UInt64
-            switch try reader.read(UInt8.self) {
-            case 0: valid = 0
-            case 1: valid = all
-            case 2: valid = try reader.read(UInt64.self)
-            default: throw CorruptBytes()
+        for index in 0..<layout.columnCount { try fill(layout.column(index), of: chunk, count, &reader, layout) }
+    }
+
+    private static func fill(
+        _ column: LogLayout.Column, of chunk: Chunk, _ count: Int, _ reader: inout ByteReader, _ layout: LogLayout
+    ) throws(CorruptBytes) {
+        let form = try reader.read(UInt8.self)
+        guard form <= 2 else { throw CorruptBytes() }
+        for row in 0..<count { chunk.set(form == 1 ? 0 : nil, row: row, column, layout) }
+        if form == 2 {
+            for first in stride(from: 0, to: count, by: 8) {
+                let bits = try reader.read(UInt8.self)
+                for row in first..<min(count, first + 8) where bits >> UInt8(row - first) & 1 == 1 {
+                    chunk.set(0, row: row, column, layout)
+                }
+                guard first + 8 <= count || bits >> UInt8(count - first) == 0 else { throw CorruptBytes() }
             }
-            guard valid & ~all == 0 else { throw CorruptBytes() }
-            chunk.setValidity(index, valid)
-            guard column.kind != .presence else { continue }
-            let words = chunk.words(column, layout)
-            for row in 0..<count {
-                guard valid >> UInt64(row) & 1 == 1 else {
-                    words[row] = 0
-                    continue
-                }
-                switch column.kind {
-                case .integer: words[row] = try reader.readZigzag()
-                case .double: words[row] = try reader.read(Int64.self)
-                case .text:
-                    let length = try reader.readVarint()
-                    guard length <= UInt64(reader.remaining) else { throw CorruptBytes() }
-                    unsafe chunk.setText(try reader.read(length: Int(length)), row: row, column, layout)
-                case .presence: break
-                }
+        }
+        guard column.kind != .presence else { return }
+        for row in 0..<count where chunk.isValid(row, column, layout) {
+            switch column.kind {
+            case .integer: chunk.set(try reader.readZigzag(), row: row, column, layout)
+            case .double: chunk.set(try reader.read(Int64.self), row: row, column, layout)
+            case .text:
+                let length = try reader.readVarint()
+                guard length <= UInt64(reader.remaining) else { throw CorruptBytes() }
+                unsafe chunk.setText(try reader.read(length: Int(length)), row: row, column, layout)
+            case .presence: break
             }
         }
     }

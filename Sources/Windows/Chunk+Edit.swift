@@ -1,67 +1,162 @@
-internal import Aggregates
 internal import Records
 
 extension Chunk {
-    /// Puts event `row` of the batch at `position`. Requires: room for it.
+    /// A chunk for one event: lanes as narrow as it needs.
+    static func allocate(for batch: EventBatch, row: Int, capacity: Int, id: UInt32, _ layout: LogLayout) -> Chunk {
+        let widths = Lane<UInt8>.allocate(layout.laneCount, repeating: 0)
+        defer { widths.deallocate() }
+        let frame = TimeFrame(base: batch.times[row], unit: .second, width: 4)
+        raise(widths, for: batch, row: row, offsetBase: batch.offsets[row], layout)
+        widths[LogLayout.timeLane] = 4
+        let chunk = allocate(capacity: capacity, widths: widths, id: id, layout)
+        chunk.header[0].timeBase = frame.base
+        if layout.isOrdered { chunk.offsetBase(layout)[0] = widths[LogLayout.offsetLane] == 4 ? batch.offsets[row] : 0 }
+        return chunk
+    }
+
+    /// Raises widths, but for that of the times, to what an event needs.
+    private static func raise(
+        _ widths: Lane<UInt8>, for batch: EventBatch, row: Int, offsetBase: Int64, _ layout: LogLayout
+    ) {
+        func raise(_ lane: Int, _ width: Int) { widths[lane] = max(widths[lane], UInt8(width)) }
+        if layout.isOrdered {
+            raise(LogLayout.offsetLane, offsetWidth(batch.offsets[row], offsetBase))
+            raise(LogLayout.partitionLane, PackedLane.width(of: Int64(batch.partitions[row])))
+        }
+        for index in 0..<layout.columnCount {
+            let column = layout.column(index)
+            if batch.valid[index][row] == 0 {
+                raise(column.validityLane, 1)
+            } else if column.wordLane >= 0 {
+                raise(column.wordLane, wordWidth(batch, index, row, column))
+            }
+        }
+    }
+
+    /// Numbers that are shifted by a base are never without bytes: zero would mean nothing.
+    private static func offsetWidth(_ offset: Int64, _ base: Int64) -> Int {
+        let (distance, overflow) = offset.subtractingReportingOverflow(base)
+        return overflow || distance < 0 || distance > Int64(UInt32.max) ? 8 : 4
+    }
+
+    @inline(__always)
+    private static func wordWidth(_ batch: EventBatch, _ index: Int, _ row: Int, _ column: LogLayout.Column) -> Int {
+        switch column.kind {
+        case .presence: 0
+        case .integer: PackedLane.width(of: batch.words[index][row])
+        case .double: batch.words[index][row] & .max == 0 ? 0 : 8
+        case .text: TextReference(word: batch.words[index][row]).length == 0 ? 0 : 8
+        }
+    }
+
+    /// Whether an event can go into the lanes as they are.
+    @inline(__always)
+    private func fits(_ batch: EventBatch, row: Int, _ layout: LogLayout) -> Bool {
+        guard fits(time: batch.times[row]) else { return false }
+        if layout.isOrdered {
+            guard PackedLane.width(of: Int64(batch.partitions[row])) <= width(LogLayout.partitionLane),
+                width(LogLayout.offsetLane) == 8 || Chunk.offsetWidth(batch.offsets[row], offsetBase(layout)[0]) == 4
+            else { return false }
+        }
+        for index in 0..<layout.columnCount {
+            let column = layout.column(index)
+            if batch.valid[index][row] == 0 {
+                if width(column.validityLane) == 0 { return false }
+            } else if column.wordLane >= 0 {
+                if Chunk.wordWidth(batch, index, row, column) > width(column.wordLane) { return false }
+            }
+        }
+        return true
+    }
+
+    /// The chunk that an event can go into: this one, or a copy of its events from `from` on with room for `capacity` and
+    /// lanes wide enough, for which this one is freed. `bytes` follows the memory that is held.
+    func admitting(
+        _ batch: EventBatch, row: Int, from: Int = 0, capacity: Int, bytes: inout Int, _ layout: LogLayout
+    ) -> Chunk {
+        if from == 0 && capacity == self.capacity && fits(batch, row: row, layout) { return self }
+        let widths = Lane<UInt8>.allocate(layout.laneCount)
+        defer { widths.deallocate() }
+        widths.copy(from: self.widths(layout), at: 0, to: 0, count: layout.laneCount)
+        var offsetBase: Int64 = 0
+        if layout.isOrdered {
+            offsetBase = batch.offsets[row]
+            for kept in from..<count { offsetBase = min(offsetBase, offset(kept, layout)) }
+            for kept in from..<count where Chunk.offsetWidth(offset(kept, layout), offsetBase) == 8 {
+                widths[LogLayout.offsetLane] = 8
+            }
+        }
+        Chunk.raise(widths, for: batch, row: row, offsetBase: offsetBase, layout)
+        let frame = frame(from: from, with: batch.times[row], layout)
+        widths[LogLayout.timeLane] = UInt8(frame.width)
+        let copy = Chunk.allocate(capacity: capacity, widths: widths, id: id, layout)
+        copy.header[0].timeBase = frame.base
+        copy.header[0].unit = frame.unit
+        if layout.isOrdered && widths[LogLayout.offsetLane] == 4 { copy.offsetBase(layout)[0] = offsetBase }
+        copy.append(self, from: from, to: count, layout)
+        copy.state = state.union(.dirty)
+        bytes += copy.bytes(layout)
+        bytes -= free(layout)
+        return copy
+    }
+
+    /// Puts event `row` of the batch at `position`. Requires: `admitting` gave this chunk for it.
     func insert(_ batch: EventBatch, row: Int, at position: Int, _ layout: LogLayout) {
         let tail = count &- position
-        let times = times(layout)
-        if tail > 0 { times.move(from: position, to: position &+ 1, count: tail) }
-        times[position] = batch.times[row]
-        if layout.isOrdered {
-            let offsets = offsets(layout)
-            let partitions = partitions(layout)
-            if tail > 0 {
-                offsets.move(from: position, to: position &+ 1, count: tail)
-                partitions.move(from: position, to: position &+ 1, count: tail)
-            }
-            offsets[position] = batch.offsets[row]
-            partitions[position] = batch.partitions[row]
+        if tail > 0 {
+            for index in 0..<layout.laneCount { lane(index, layout).move(from: position, to: position &+ 1, count: tail) }
         }
-        for index in 0..<layout.columns.count {
-            let column = layout.columns[index]
+        setTime(batch.times[row], row: position, layout)
+        if layout.isOrdered {
+            let offsets = lane(LogLayout.offsetLane, layout)
+            offsets[position] = offsets.width == 8 ? batch.offsets[row] : batch.offsets[row] &- offsetBase(layout)[0]
+            lane(LogLayout.partitionLane, layout)[position] = Int64(batch.partitions[row])
+        }
+        for index in 0..<layout.columnCount {
+            let column = layout.column(index)
             let isValid = batch.valid[index][row] != 0
-            valid[index] = Chunk.insertBit(isValid, at: position, into: valid[index])
-            guard column.kind != .presence else { continue }
-            let words = words(column, layout)
-            if tail > 0 { words.move(from: position, to: position &+ 1, count: tail) }
+            nulls(column, layout)[position] = isValid ? 0 : 1
+            guard column.wordLane >= 0 else { continue }
+            let words = lane(column.wordLane, layout)
             let word = batch.words[index][row]
             switch column.kind {
-            case .integer, .presence:
-                words[position] = word
-            case .double:
-                words[position] = word == .min ? 0 : word
+            case .integer, .presence: words[position] = isValid ? word : 0
+            case .double: words[position] = isValid && word != .min ? word : 0
             case .text:
-                words[position] = isValid ? unsafe intern(batch.text.bytes(TextReference(word: word))).word : 0
+                words[position] =
+                    isValid && words.width == 8 ? unsafe intern(batch.text.bytes(TextReference(word: word))).word : 0
             }
         }
         header[0].count &+= 1
         state.insert(.dirty)
     }
 
-    /// `bits` with a bit inserted, those at and above `position` one up.
-    static func insertBit(_ bit: Bool, at position: Int, into bits: UInt64) -> UInt64 {
-        let below = bits & ((1 << UInt64(position)) &- 1)
-        return below | (bits ^ below) << 1 | (bit ? 1 << UInt64(position) : 0)
-    }
-
-    /// Appends events `[from, to)` of another chunk, which keeps them. Requires: room for them.
+    /// Appends events `[from, to)` of another chunk, which keeps them. Requires: room for them, in lanes that hold them.
     func append(_ other: Chunk, from: Int, to: Int, _ layout: LogLayout) {
         let count = count
         let length = to - from
         guard length > 0 else { return }
-        times(layout).copy(from: other.times(layout), at: from, to: count, count: length)
-        if layout.isOrdered {
-            offsets(layout).copy(from: other.offsets(layout), at: from, to: count, count: length)
-            partitions(layout).copy(from: other.partitions(layout), at: from, to: count, count: length)
+        let (frame, own) = (other.frame, self.frame)
+        if frame.base == own.base && frame.unit == own.unit && frame.width == own.width {
+            lane(LogLayout.timeLane, layout).copy(
+                from: other.lane(LogLayout.timeLane, layout), at: from, to: count, count: length)
+        } else {
+            for row in 0..<length { setTime(other.time(from + row, layout), row: count + row, layout) }
         }
-        for index in 0..<layout.columns.count {
-            let column = layout.columns[index]
-            valid[index] |= ((other.valid[index] & bitRange(from, to)) >> UInt64(from)) << UInt64(count)
-            guard column.kind != .presence else { continue }
+        if layout.isOrdered {
+            let offsets = lane(LogLayout.offsetLane, layout)
+            let base = offsets.width == 8 ? 0 : offsetBase(layout)[0]
+            for row in 0..<length { offsets[count + row] = other.offset(from + row, layout) &- base }
+            lane(LogLayout.partitionLane, layout).copy(
+                from: other.lane(LogLayout.partitionLane, layout), at: from, to: count, count: length)
+        }
+        for index in 0..<layout.columnCount {
+            let column = layout.column(index)
+            nulls(column, layout).copy(from: other.nulls(column, layout), at: from, to: count, count: length)
+            guard column.wordLane >= 0 else { continue }
             let words = words(column, layout)
             let source = other.words(column, layout)
-            if column.kind == .text {
+            if column.kind == .text && other.header[0].heap != 0 {
                 for row in 0..<length {
                     let text = LoggedText(word: source[from + row])
                     words[count + row] = unsafe text.isInline ? text.word : other.withBytes(text) { unsafe intern($0).word }
@@ -70,38 +165,31 @@ extension Chunk {
                 words.copy(from: source, at: from, to: count, count: length)
             }
         }
-        header[0].count += UInt16(length)
+        header[0].count += UInt8(length)
         state.insert(.dirty)
     }
 
-    /// A chunk of the events `[from, to)` with room for `capacity`.
+    /// A chunk of the events `[from, to)` in lanes as wide as these, with room for `capacity`.
     func copy(from: Int, to: Int, capacity: Int, id: UInt32, _ layout: LogLayout) -> Chunk {
-        let result = Chunk.allocate(capacity: capacity, id: id, layout)
+        let result = Chunk.allocate(capacity: capacity, widths: widths(layout), id: id, layout)
+        result.header[0].timeBase = header[0].timeBase
+        result.header[0].unit = header[0].unit
+        if layout.isOrdered { result.offsetBase(layout)[0] = offsetBase(layout)[0] }
         result.append(self, from: from, to: to, layout)
         return result
     }
 
-    /// Appends one event of known columns, as a store reads them back. Requires: room, and rows in order.
-    public func appendRow(time: Int64, partition: Int32, offset: Int64, _ layout: LogLayout) -> Int {
-        let row = count
-        times(layout)[row] = time
-        if layout.isOrdered {
-            offsets(layout)[row] = offset
-            partitions(layout)[row] = partition
-        }
-        header[0].count += 1
-        return row
+    /// The first events leave. Requires: there are more. The texts of those that left stay in the heap until the chunk is copied.
+    func removeFirst(_ length: Int, _ layout: LogLayout) {
+        let rest = count - length
+        for index in 0..<layout.laneCount { lane(index, layout).move(from: length, to: 0, count: rest) }
+        header[0].count = UInt8(rest)
+        state.insert(.dirty)
     }
 
-    public func setValidity(_ column: Int, _ bits: UInt64) { valid[column] = bits }
-
-    public func setText(_ bytes: UnsafeRawBufferPointer, row: Int, _ column: LogLayout.Column, _ layout: LogLayout) {
-        words(column, layout)[row] = unsafe intern(bytes).word
-    }
-
-    /// The moments of the valid values among the events `[from, to)` of a column.
-    func addMoments(_ index: Int, from: Int, to: Int, to moments: inout Moments, _ layout: LogLayout) {
-        let column = layout.columns[index]
-        moments.add(words(column, layout), valid: valid[index], from: from, to: to, needs: column.needs)
+    /// The newest event leaves.
+    func removeLast() {
+        header[0].count -= 1
+        state.insert(.dirty)
     }
 }

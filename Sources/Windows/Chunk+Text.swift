@@ -27,7 +27,29 @@ public struct LoggedText: BitwiseCopyable, Hashable, Sendable {
     }
 }
 
+/// The heap of a chunk's longer texts:  bytes used u32 | bytes of room u32 | bytes
+@safe
+private struct TextHeap {
+    let base: UnsafeMutableRawPointer
+    struct Header: BitwiseCopyable {
+        var used: UInt32
+        var capacity: UInt32
+    }
+    static let headerBytes = MemoryLayout<Header>.size
+    var header: Lane<Header> { unsafe Lane(base.assumingMemoryBound(to: Header.self), count: 1) }
+    var bytes: UnsafeMutableRawPointer { unsafe base + TextHeap.headerBytes }
+}
+
 extension Chunk {
+    private var heap: TextHeap? { unsafe UnsafeMutableRawPointer(bitPattern: header[0].heap).map { unsafe TextHeap(base: $0) } }
+
+    var heapBytes: Int { heap.map { TextHeap.headerBytes + Int($0.header[0].capacity) } ?? 0 }
+
+    func freeHeap() {
+        unsafe heap?.base.deallocate()
+        header[0].heap = 0
+    }
+
     /// The bytes of a text of this chunk, lent to `body`.
     public func withBytes<R>(_ text: LoggedText, _ body: (UnsafeRawBufferPointer) -> R) -> R {
         if text.isInline {
@@ -35,29 +57,31 @@ extension Chunk {
             var word = text.word.littleEndian
             return unsafe withUnsafeBytes(of: &word) { unsafe body(UnsafeRawBufferPointer(rebasing: $0[0..<length])) }
         }
-        let start = unsafe UnsafeRawPointer(bitPattern: header[0].heap)! + text.heapOffset
-        return unsafe body(UnsafeRawBufferPointer(start: start, count: text.length))
+        return unsafe body(UnsafeRawBufferPointer(start: heap!.bytes + text.heapOffset, count: text.length))
     }
 
     /// Keeps a text; a longer one is copied to the heap, which grows by doubling.
     func intern(_ bytes: UnsafeRawBufferPointer) -> LoggedText {
         if bytes.count <= LoggedText.inlineMax { return unsafe LoggedText(inline: bytes) }
-        let used = Int(header[0].heapCount)
-        if used + bytes.count > Int(header[0].heapCapacity) { growHeap(to: max(64, used + bytes.count, 2 * used)) }
-        unsafe (UnsafeMutableRawPointer(bitPattern: header[0].heap)! + used)
-            .copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
-        header[0].heapCount = UInt32(used + bytes.count)
+        let used = heap.map { Int($0.header[0].used) } ?? 0
+        if used + bytes.count > heap.map({ Int($0.header[0].capacity) }) ?? 0 {
+            growHeap(to: max(56, used + bytes.count, 2 * used))
+        }
+        let heap = heap!
+        unsafe (heap.bytes + used).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+        heap.header[0].used = UInt32(used + bytes.count)
         return LoggedText(heapOffset: used, length: bytes.count)
     }
 
     private func growHeap(to capacity: Int) {
-        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 1)
-        if let old = unsafe UnsafeMutableRawPointer(bitPattern: header[0].heap) {
-            unsafe larger.copyMemory(from: old, byteCount: Int(header[0].heapCount))
-            unsafe old.deallocate()
+        let larger = unsafe TextHeap(base: .allocate(byteCount: TextHeap.headerBytes + capacity, alignment: 8))
+        larger.header[0] = TextHeap.Header(used: 0, capacity: UInt32(capacity))
+        if let old = heap {
+            unsafe larger.bytes.copyMemory(from: old.bytes, byteCount: Int(old.header[0].used))
+            larger.header[0].used = old.header[0].used
+            freeHeap()
         }
-        header[0].heap = UInt(bitPattern: larger)
-        header[0].heapCapacity = UInt32(capacity)
+        header[0].heap = unsafe UInt(bitPattern: larger.base)
     }
 
     /// Orders two texts by their bytes, wherever they lie.

@@ -1,8 +1,10 @@
 public import Aggregates
 internal import Records
 
-/// What a view's time logs keep of each event, one entry per input of the view.
-public struct LogLayout: Sendable, Equatable {
+/// What a view's time logs keep of each event, one column per input of the view, and in which lanes of a chunk.
+///
+/// Plain memory that is made once per view; whoever made it calls `deallocate`.
+public struct LogLayout: BitwiseCopyable, Sendable {
     public enum Kind: UInt8, Sendable, BitwiseCopyable {
         /// Only whether there is a value.
         case presence
@@ -16,38 +18,53 @@ public struct LogLayout: Sendable, Equatable {
     public struct Column: Sendable, Equatable, BitwiseCopyable {
         public var kind: Kind
         public var needs: Needs
-        /// Position among the 64-bit lanes of a chunk.
-        var lane: Int
+        /// The lane that says which events have a value.
+        var validityLane: Int
+        /// The lane of the values; -1 for presence.
+        var wordLane: Int
         /// Position among the columns that keep moments per chunk, or -1.
         var moments: Int
     }
 
-    public let columns: [Column]
+    private let lane: Lane<Column>
+    public let columnCount: Int
     /// Whether events keep their partition and offset, to order those of one time.
     public let isOrdered: Bool
     let momentCount: Int
-    /// 64-bit words per event beside the time and the offset.
-    let wordLanes: Int
+    let laneCount: Int
     let hasText: Bool
+    /// Where a chunk's first lane begins: behind the header, a width per lane, and the base of the offsets.
+    let lanesAt: Int
+
+    static let timeLane = 0
+    static let offsetLane = 1
+    static let partitionLane = 2
 
     public init(_ columns: [(kind: Kind, needs: Needs)]) {
-        var lane = 0
-        var moments = 0
-        self.columns = columns.map { kind, needs in
-            let keepsMoments = kind == .integer && !needs.isDisjoint(with: [.sum, .squares, .extremes])
-            defer {
-                lane += kind == .presence ? 0 : 1
-                moments += keepsMoments ? 1 : 0
-            }
-            return Column(
-                kind: kind, needs: needs, lane: kind == .presence ? -1 : lane, moments: keepsMoments ? moments : -1)
-        }
         isOrdered = columns.contains { $0.needs.contains(.ends) }
-        momentCount = moments
-        wordLanes = lane
         hasText = columns.contains { $0.kind == .text }
+        columnCount = columns.count
+        lane = .allocate(columns.count)
+        var next = isOrdered ? 3 : 1
+        var moments = 0
+        for (index, (kind, needs)) in columns.enumerated() {
+            let keepsMoments = kind == .integer && !needs.isDisjoint(with: [.sum, .squares, .extremes])
+            lane[index] = Column(
+                kind: kind, needs: needs, validityLane: next, wordLane: kind == .presence ? -1 : next + 1,
+                moments: keepsMoments ? moments : -1)
+            next += kind == .presence ? 1 : 2
+            moments += keepsMoments ? 1 : 0
+        }
+        momentCount = moments
+        laneCount = next
+        lanesAt = Chunk.roundedUp(Chunk.widthsAt + next) + (isOrdered ? 8 : 0)
     }
 
-    var bytesPerEvent: Int { 8 + 8 * wordLanes + (isOrdered ? 12 : 0) }
-    var firstWordLane: Int { isOrdered ? 2 : 1 }
+    public func deallocate() { lane.deallocate() }
+
+    @inline(__always)
+    public func column(_ index: Int) -> Column { lane[index] }
+
+    /// All columns, for what is not done per event.
+    public var columns: [Column] { (0..<columnCount).map { lane[$0] } }
 }

@@ -1,5 +1,5 @@
 public import Aggregates
-internal import Records
+public import Records
 
 /// A place between two events of a log; `row` counts within its chunk. Valid until the log changes.
 @frozen
@@ -24,7 +24,7 @@ public struct LogRow: BitwiseCopyable, Sendable {
 extension TimeLog {
     /// The place behind the last event at or before `edge`.
     public func position(after edge: Int64, _ layout: LogLayout) -> LogPosition {
-        guard isTree else {
+        guard hasManyChunks else {
             return LogPosition(group: 0, chunk: 0, row: isEmpty ? 0 : chunk.position(after: edge, layout))
         }
         let groupIndex = tree.group(at: edge)
@@ -33,52 +33,83 @@ extension TimeLog {
         return LogPosition(group: groupIndex, chunk: chunkIndex, row: group[chunkIndex].position(after: edge, layout))
     }
 
+    /// `position(after:)` for several edges at once, in the scratch's `edges`.
+    @inline(__always)
+    public func findPositions(_ scratch: EdgeScratch, count: Int, _ layout: LogLayout) {
+        if !hasManyChunks && !isEmpty {
+            chunk.positions(after: scratch.edges, count: count, units: scratch.units, into: scratch.rows, layout)
+            for index in 0..<count {
+                scratch.positions[index] = LogPosition(group: 0, chunk: 0, row: Int(scratch.rows[index]))
+            }
+        } else {
+            for index in 0..<count { scratch.positions[index] = position(after: scratch.edges[index], layout) }
+        }
+    }
+
     public var start: LogPosition { LogPosition(group: 0, chunk: 0, row: 0) }
 
     /// How many events lie between two places.
+    @inline(__always)
     public func count(from: LogPosition, to: LogPosition) -> Int {
-        guard isTree && (from.group != to.group || from.chunk != to.chunk) else { return to.row &- from.row }
+        guard hasManyChunks && (from.group != to.group || from.chunk != to.chunk) else { return to.row &- from.row }
+        return countOfMany(from: from, to: to)
+    }
+
+    private func countOfMany(from: LogPosition, to: LogPosition) -> Int {
         var total = to.row &- from.row
-        if from.group == to.group {
-            let group = tree[from.group]
-            for index in from.chunk..<to.chunk { total &+= group[index].count }
-            return total
-        }
         let first = tree[from.group]
-        for index in from.chunk..<first.count { total &+= first[index].count }
-        for index in (from.group &+ 1)..<to.group { total &+= tree[index].events }
-        let last = tree[to.group]
-        for index in 0..<to.chunk { total &+= last[index].count }
-        return total
+        if from.group == to.group { return total &+ first.events(from: from.chunk, to: to.chunk) }
+        total &+= first.events(from: from.chunk, to: first.count)
+        var index = from.group &+ 1
+        while index < to.group {
+            total &+= tree[index].events
+            index &+= 1
+        }
+        return total &+ tree[to.group].events(from: 0, to: to.chunk)
     }
 
     /// Adds the moments of a column's values between two places. Requires: the column keeps moments.
+    @inline(__always)
     public func addMoments(_ index: Int, from: LogPosition, to: LogPosition, to moments: inout Moments, _ layout: LogLayout) {
-        guard isTree else {
-            if !isEmpty { chunk.addMoments(index, from: from.row, to: to.row, to: &moments, layout) }
-            return
+        if hasManyChunks {
+            addMomentsOfMany(layout.column(index), from: from, to: to, to: &moments, layout)
+        } else if !isEmpty {
+            chunk.addMoments(layout.column(index), from: from.row, to: to.row, to: &moments, layout)
         }
-        let column = layout.columns[index]
-        let first = tree[from.group]
-        if from.group == to.group {
-            if from.chunk == to.chunk {
-                first[from.chunk].addMoments(index, from: from.row, to: to.row, to: &moments, layout)
-                return
-            }
-            add(chunks: from.chunk &+ 1, to.chunk, of: first.moments(column, layout), to: &moments)
-        } else {
-            add(chunks: from.chunk &+ 1, first.count, of: first.moments(column, layout), to: &moments)
-            for groupIndex in (from.group &+ 1)..<to.group {
-                moments.merge(tree[groupIndex].moments(column, layout)[ChunkGroup.chunkMax])
-            }
-            add(chunks: 0, to.chunk, of: tree[to.group].moments(column, layout), to: &moments)
-        }
-        let oldest = first[from.chunk]
-        oldest.addMoments(index, from: from.row, to: oldest.count, to: &moments, layout)
-        tree[to.group][to.chunk].addMoments(index, from: 0, to: to.row, to: &moments, layout)
     }
 
-    private func add(chunks from: Int, _ to: Int, of lane: Lane<Moments>, to moments: inout Moments) {
+    private func addMomentsOfMany(
+        _ column: LogLayout.Column, from: LogPosition, to: LogPosition, to moments: inout Moments, _ layout: LogLayout
+    ) {
+        let oldest = tree[from.group][from.chunk]
+        if from.group == to.group && from.chunk == to.chunk {
+            oldest.addMoments(column, from: from.row, to: to.row, to: &moments, layout)
+            return
+        }
+        addChunks(column, from: from, to: to, to: &moments, layout)
+        oldest.addMoments(column, from: from.row, to: oldest.count, to: &moments, layout)
+        tree[to.group][to.chunk].addMoments(column, from: 0, to: to.row, to: &moments, layout)
+    }
+
+    /// Adds the moments of the whole chunks after the one of `from` and before that of `to`.
+    func addChunks(
+        _ column: LogLayout.Column, from: LogPosition, to: LogPosition, to moments: inout Moments, _ layout: LogLayout
+    ) {
+        let first = tree[from.group]
+        if from.group == to.group {
+            add(first.moments(column, layout), from: from.chunk &+ 1, to: to.chunk, to: &moments)
+            return
+        }
+        add(first.moments(column, layout), from: from.chunk &+ 1, to: first.count, to: &moments)
+        var index = from.group &+ 1
+        while index < to.group {
+            moments.merge(tree[index].total(column, layout))
+            index &+= 1
+        }
+        add(tree[to.group].moments(column, layout), from: 0, to: to.chunk, to: &moments)
+    }
+
+    private func add(_ lane: Lane<Moments>, from: Int, to: Int, to moments: inout Moments) {
         var index = from
         while index < to {
             moments.merge(lane[index])
@@ -87,41 +118,44 @@ extension TimeLog {
     }
 
     /// How many values a column has between two places.
-    public func validCount(_ column: Int, from: LogPosition, to: LogPosition, _ layout: LogLayout) -> Int {
-        var total = 0
-        if isTree && to.group > from.group &+ 1 {
-            for index in (from.group &+ 1)..<to.group { total &+= Int(tree[index].validCounts(layout)[column]) }
+    public func validCount(_ index: Int, from: LogPosition, to: LogPosition, _ layout: LogLayout) -> Int {
+        guard !isEmpty else { return 0 }
+        let column = layout.column(index)
+        guard hasManyChunks else { return chunk.validCount(column, from: from.row, to: to.row, layout) }
+        let oldest = tree[from.group][from.chunk]
+        if from.group == to.group && from.chunk == to.chunk {
+            return oldest.validCount(column, from: from.row, to: to.row, layout)
         }
-        forEachPiece(from: from, to: to, skippingWholeGroups: true) { chunk, low, high in
-            total &+= (chunk.validity(column) & bitRange(low, high)).nonzeroBitCount
-            return true
-        }
-        return total
+        var total = oldest.validCount(column, from: from.row, to: oldest.count, layout)
+        total &+= tree[to.group][to.chunk].validCount(column, from: 0, to: to.row, layout)
+        let first = tree[from.group]
+        if from.group == to.group { return total &+ first.values(index, from: from.chunk &+ 1, to: to.chunk) }
+        total &+= first.values(index, from: from.chunk &+ 1, to: first.count)
+        for group in (from.group &+ 1)..<to.group { total &+= Int(tree[group].valueTotals(layout)[index]) }
+        return total &+ tree[to.group].values(index, from: 0, to: to.chunk)
     }
 
     /// The newest event between two places that has a value in the column.
-    public func newest(_ column: Int, from: LogPosition, to: LogPosition) -> LogRow? {
+    public func newest(_ index: Int, from: LogPosition, to: LogPosition, _ layout: LogLayout) -> LogRow? {
+        let column = layout.column(index)
         var found: LogRow?
         forEachPiece(from: from, to: to) { chunk, low, high in
-            let bits = chunk.validity(column) & bitRange(low, high)
-            if bits != 0 { found = LogRow(chunk: chunk, row: 63 &- bits.leadingZeroBitCount) }
+            if let row = chunk.newest(column, from: low, to: high, layout) { found = LogRow(chunk: chunk, row: row) }
             return found == nil
         }
         return found
     }
 
     /// The oldest event between two places that has a value in the column.
-    public func oldest(_ column: Int, from: LogPosition, to: LogPosition) -> LogRow? {
+    public func oldest(_ index: Int, from: LogPosition, to: LogPosition, _ layout: LogLayout) -> LogRow? {
+        guard !isEmpty else { return nil }
+        let column = layout.column(index)
         var position = from
         while true {
             let isLast = position.group == to.group && position.chunk == to.chunk
-            if !isEmpty {
-                let chunk = isTree ? tree[position.group][position.chunk] : chunk
-                let high = isLast ? to.row : chunk.count
-                if position.row < high {
-                    let bits = chunk.validity(column) & bitRange(position.row, high)
-                    if bits != 0 { return LogRow(chunk: chunk, row: bits.trailingZeroBitCount) }
-                }
+            let chunk = hasManyChunks ? tree[position.group][position.chunk] : chunk
+            if let row = chunk.oldest(column, from: position.row, to: isLast ? to.row : chunk.count, layout) {
+                return LogRow(chunk: chunk, row: row)
             }
             if isLast { return nil }
             position.row = 0
@@ -135,17 +169,13 @@ extension TimeLog {
 
     /// The pieces of chunks between two places, newest first, until `body` says false. Pieces are never empty.
     @inline(__always)
-    public func forEachPiece(
-        from: LogPosition, to: LogPosition, skippingWholeGroups: Bool = false, _ body: (Chunk, Int, Int) -> Bool
-    ) {
-        guard isTree else {
+    public func forEachPiece(from: LogPosition, to: LogPosition, _ body: (Chunk, Int, Int) -> Bool) {
+        guard hasManyChunks else {
             if from.row < to.row { _ = body(chunk, from.row, to.row) }
             return
         }
         var groupIndex = to.group
         while groupIndex >= from.group {
-            defer { groupIndex &-= 1 }
-            if skippingWholeGroups && groupIndex < to.group && groupIndex > from.group { continue }
             let group = tree[groupIndex]
             var index = groupIndex == to.group ? to.chunk : group.count &- 1
             let stop = groupIndex == from.group ? from.chunk : 0
@@ -156,67 +186,53 @@ extension TimeLog {
                 if low < high, !body(chunk, low, high) { return }
                 index &-= 1
             }
+            groupIndex &-= 1
         }
     }
 
     /// All chunks, oldest first.
     public func forEachChunk(_ body: (Chunk) -> Void) {
         guard !isEmpty else { return }
-        guard isTree else { return body(chunk) }
+        guard hasManyChunks else { return body(chunk) }
         for groupIndex in 0..<tree.count {
             let group = tree[groupIndex]
             for index in 0..<group.count { body(group[index]) }
         }
     }
+
+    /// Asks for the memory that the next insert and evaluation begin with.
+    @inline(__always)
+    public func prefetchHead() {
+        if !isEmpty { Prefetch.line(rootAddress) }
+    }
+
+    /// Asks for what lies behind the head, whose memory has come by now.
+    @inline(__always)
+    public func prefetchEvents(_ layout: LogLayout) {
+        guard !isEmpty, !hasManyChunks else { return }
+        chunk.prefetch(layout)
+    }
 }
 
-extension TimeLog {
-    /// An empty chunk to fill by `appendRow`; `install` takes it over.
-    public static func newChunk(events: Int, id: UInt32, _ layout: LogLayout) -> Chunk {
-        let capacity = events <= 4 ? 4 : events <= 8 ? 8 : events <= 16 ? 16 : events <= 32 ? 32 : Chunk.eventsMax
-        return Chunk.allocate(capacity: capacity, id: id, layout)
+/// What finding the places of several edges needs. Whoever made it calls `deallocate`.
+public struct EdgeScratch: BitwiseCopyable {
+    /// The edges, and the place behind each once `findPositions` was called.
+    public let edges: Lane<Int64>
+    public let positions: Lane<LogPosition>
+    let units: Lane<UInt32>
+    let rows: Lane<UInt32>
+
+    public init(count: Int) {
+        edges = .allocate(count)
+        positions = .allocate(count)
+        units = .allocate(count)
+        rows = .allocate(count)
     }
 
-    /// Frees a chunk that was never installed.
-    public static func discard(_ chunk: Chunk, _ layout: LogLayout) { chunk.free(layout) }
-
-    /// A log of one chunk, as it was stored. Gives the bytes of memory held. Requires: the log is empty.
-    public mutating func install(_ chunk: Chunk, _ layout: LogLayout) -> Int {
-        unsafe root = chunk.base
-        isTree = false
-        chunk.state = .stored
-        return chunk.bytes(layout)
+    public func deallocate() {
+        edges.deallocate()
+        positions.deallocate()
+        units.deallocate()
+        rows.deallocate()
     }
-
-    /// A log of many chunks, as they were stored, in any order. Gives the bytes of memory held.
-    /// Requires: the log is empty and there is at least one chunk.
-    public mutating func install(chunks: [Chunk], nextChunkID: UInt32, _ layout: LogLayout) -> Int {
-        let ordered = chunks.sorted { a, b in
-            let (timeA, timeB) = (a.firstTime(layout), b.firstTime(layout))
-            if timeA != timeB { return timeA < timeB }
-            guard layout.isOrdered else { return a.lastTime(layout) < b.lastTime(layout) }
-            return (a.partitions(layout)[0], a.offsets(layout)[0]) < (b.partitions(layout)[0], b.offsets(layout)[0])
-        }
-        let groupCount = (ordered.count + ChunkGroup.chunkMax - 1) / ChunkGroup.chunkMax
-        var tree = ChunkTree.allocate(capacity: groupCount + 2)
-        tree.header[0].nextChunkID = nextChunkID
-        var bytes = ChunkTree.bytes(capacity: tree.capacity)
-        for index in 0..<groupCount {
-            let group = ChunkGroup.allocate(layout)
-            bytes += ChunkGroup.bytes(layout)
-            for chunk in ordered[(index * ChunkGroup.chunkMax)..<min(ordered.count, (index + 1) * ChunkGroup.chunkMax)] {
-                chunk.state = .stored
-                bytes += chunk.bytes(layout)
-                group.insert(chunk, at: group.count, layout)
-            }
-            group.summarize(layout)
-            tree = tree.inserting(group, at: index)
-        }
-        self.tree = tree
-        isTree = true
-        return bytes
-    }
-
-    /// The id that the next chunk will get. Requires: `hasManyChunks`.
-    public var nextChunkID: UInt32 { tree.header[0].nextChunkID }
 }

@@ -55,7 +55,7 @@ final class ShardContext: @unchecked Sendable {
         self.parts = parts
         self.hasStateAtStart = hasStateAtStart
         opened = store
-        batches = programs.map { BatchPool(columnCount: $0.layout.columns.count) }
+        batches = programs.map { BatchPool(columnCount: $0.layout.columnCount) }
     }
 
     /// The state folder, or where state goes that outgrew the memory limit of a run without one.

@@ -14,7 +14,7 @@ struct OnlineValueTests {
         let program = Transactions.program(plan)
         let naive = NaiveRows(view: plan.views[0])
         let records = RecordBatch(types: plan.sources[0].fields.map(\.type), capacity: 1)
-        let batch = EventBatch(columnCount: program.layout.columns.count, capacity: 1)
+        let batch = EventBatch(columnCount: program.layout.columnCount, capacity: 1)
         let expressions = ExpressionEvaluator(EventRouter.expressions(of: plan.views), capacity: 1)
         var first = 0
         let router = EventRouter(program, firstExpression: &first)

@@ -42,7 +42,7 @@ struct ShardRun {
         // Little room, so that rows come out in several turns.
         let buffer = RowBuffer(entity: program.entityTypes, values: program.valueTypes, capacity: max(batchSize, 50))
         let records = RecordBatch(types: plan.sources[0].fields.map(\.type), capacity: batchSize)
-        let batch = EventBatch(columnCount: program.layout.columns.count, capacity: batchSize)
+        let batch = EventBatch(columnCount: program.layout.columnCount, capacity: batchSize)
         let expressions = ExpressionEvaluator(EventRouter.expressions(of: plan.views), capacity: batchSize)
         var first = 0
         let router = EventRouter(program, firstExpression: &first)

@@ -22,7 +22,7 @@ enum Layers {
         "History": Module(layer: 6, mayImport: ["Engine", "Pipelines", "Windows", "Aggregates", "Records", "Parquet", "CZstd"]),
         "Engine": Module(layer: 5, mayImport: ["Pipelines", "Windows", "Aggregates", "Records"]),
         "Pipelines": Module(layer: 4, mayImport: ["Windows", "Aggregates", "Records"], packages: ["Yams"]),
-        "Windows": Module(layer: 3, mayImport: ["Aggregates", "Records"]),
+        "Windows": Module(layer: 3, mayImport: ["Aggregates", "Records", "CKernels"]),
         "Aggregates": Module(layer: 2, mayImport: ["Records"]),
         "RocksDB": Module(layer: 1, mayImport: ["CRocksDB"]),
         "Kafka": Module(layer: 1, mayImport: ["CRdKafka"]),
@@ -32,6 +32,7 @@ enum Layers {
         "CRdKafka": Module(layer: 0, mayImport: []),
         "CSimdJSON": Module(layer: 0, mayImport: []),
         "CZstd": Module(layer: 0, mayImport: []),
+        "CKernels": Module(layer: 0, mayImport: []),
     ]
 
     /// The engine and what it stands on: no I/O, no clock, no randomness.

@@ -53,7 +53,7 @@ final class Cards {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         store = try StateStore(path: folder + "/state")
         records = RecordBatch(types: plan.sources[0].fields.map(\.type), capacity: 512)
-        batch = EventBatch(columnCount: program.layout.columns.count, capacity: 512)
+        batch = EventBatch(columnCount: program.layout.columnCount, capacity: 512)
         expressions = ExpressionEvaluator(EventRouter.expressions(of: plan.views), capacity: 512)
         var first = 0
         router = EventRouter(program, firstExpression: &first)

@@ -37,7 +37,7 @@ struct LogCodecTests {
         copy.trimmedThrough = head.trimmedThrough
         if let chunk = head.chunk {
             let bytes = copy.install(chunk, layout)
-            #expect(bytes > 0)
+            #expect(bytes > 0 || log.isEmpty)
         } else {
             let chunks = try chunkRows(log, layout).shuffled().map { try decodeChunk($0.row, id: $0.id, layout) }
             let bytes = copy.install(chunks: chunks, nextChunkID: head.nextChunkID, layout)

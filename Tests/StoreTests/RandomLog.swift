@@ -31,7 +31,7 @@ enum RandomLog {
             offset: layout.isOrdered ? Int64(index) : 0,
             cells: layout.columns.enumerated().map { number, column in
                 // The first column always has a value, the last one never, so that all forms of validity occur.
-                if number > 0 && random.isOneIn(3) || number == layout.columns.count - 1 && index % 100 < 50 { return .null }
+                if number > 0 && random.isOneIn(3) || number == layout.columnCount - 1 && index % 100 < 50 { return .null }
                 switch column.kind {
                 case .presence: return .present
                 case .integer:
@@ -50,7 +50,7 @@ enum RandomLog {
         var log = TimeLog()
         var removed: [UInt32] = []
         var bytes = 0
-        let batch = EventBatch(columnCount: layout.columns.count, capacity: 1)
+        let batch = EventBatch(columnCount: layout.columnCount, capacity: 1)
         for index in 0..<count {
             let time = Int64(index) * 500_000 + Int64.random(in: 0...60, using: &random) * 1_000_000
             let event = event(index, time: time, layout, using: &random)
@@ -76,10 +76,10 @@ extension Chunk {
     func events(_ layout: LogLayout) -> [LoggedEvent] {
         (0..<count).map { row in
             LoggedEvent(
-                time: times(layout)[row], partition: layout.isOrdered ? partitions(layout)[row] : 0,
-                offset: layout.isOrdered ? offsets(layout)[row] : 0,
-                cells: layout.columns.enumerated().map { index, column in
-                    guard validity(index) >> UInt64(row) & 1 == 1 else { return .null }
+                time: time(row, layout), partition: layout.isOrdered ? partition(row, layout) : 0,
+                offset: layout.isOrdered ? offset(row, layout) : 0,
+                cells: layout.columns.map { column in
+                    guard isValid(row, column, layout) else { return .null }
                     switch column.kind {
                     case .presence: return .present
                     case .integer, .double: return .word(words(column, layout)[row])

@@ -71,7 +71,7 @@ struct StateStoreTests {
         shard.advance(to: EventTime(microseconds: start + 15 * Self.second))
         try cards.commit(&shard)
         try cards.store.compact()
-        #expect(try cards.keys().count == 3 + 8, "nothing goes before the horizon rises")
+        #expect(try cards.keys().count == 3 + 4, "nothing goes before the horizon rises")
         shard.expiredThrough = cards.program.reach(at: shard.finishedThrough)
         try cards.commit(&shard)
         try cards.store.compact()

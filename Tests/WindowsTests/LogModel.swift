@@ -87,14 +87,14 @@ extension Chunk {
     /// Partition and offset are zero where the layout does not keep them.
     func event(_ row: Int, _ layout: LogLayout) -> Event {
         Event(
-            time: times(layout)[row], partition: layout.isOrdered ? partitions(layout)[row] : 0,
-            offset: layout.isOrdered ? offsets(layout)[row] : 0,
-            cells: layout.columns.indices.map { cell(row, $0, layout) })
+            time: time(row, layout), partition: layout.isOrdered ? partition(row, layout) : 0,
+            offset: layout.isOrdered ? offset(row, layout) : 0,
+            cells: (0..<layout.columnCount).map { cell(row, $0, layout) })
     }
 
     func cell(_ row: Int, _ index: Int, _ layout: LogLayout) -> Cell {
-        guard validity(index) >> UInt64(row) & 1 == 1 else { return .null }
-        let column = layout.columns[index]
+        let column = layout.column(index)
+        guard isValid(row, column, layout) else { return .null }
         switch column.kind {
         case .presence: return .present
         case .integer, .double: return .word(words(column, layout)[row])
@@ -116,6 +116,10 @@ struct Schedule {
     var retention: Int64?
     /// One in so many events lies far before all others.
     var farPastOneIn: Int?
+    /// What every time is a multiple of beyond the grain: chunks count in the coarsest unit that divides their times.
+    var unit: Int64 = 1
+    /// Whether some numbers need all their bytes.
+    var isWild = true
 
     static let layouts: [LogLayout] = [
         LogLayout([]),
@@ -133,9 +137,15 @@ struct Schedule {
         let disorders: [Int64] = [0, 1, 50, 1_000, 30_000].filter { $0 < retention ?? .max }
         return Schedule(
             layout: layouts.randomElement(using: &random)!,
-            eventCount: [3, 5, 64, 65, 66, 130, 700, 2_500].randomElement(using: &random)!,
+            eventCount: [3, 5, 64, 127, 128, 129, 130, 260, 700, 2_500].randomElement(using: &random)!,
             disorder: disorders.randomElement(using: &random)!, grain: [1, 10, 700].randomElement(using: &random)!,
-            retention: retention, farPastOneIn: retention == nil && random.isOneIn(3) ? 20 : nil)
+            retention: retention, farPastOneIn: retention == nil && random.isOneIn(3) ? 20 : nil,
+            unit: [1, 1, 1_000, 1_000_000, 60_000_000_000].randomElement(using: &random)!, isWild: random.isOneIn(2))
+    }
+
+    /// A time as the log gets it: now and then one that is not whole in the others' unit.
+    func scaled(_ time: Int64, using random: inout SeededGenerator) -> Int64 {
+        time * unit + (unit > 1 && random.isOneIn(150) ? Int64.random(in: 0..<unit, using: &random) : 0)
     }
 
     /// The times lie within the disorder of the newest so far, or in the far past.
@@ -148,17 +158,20 @@ struct Schedule {
         return Event(
             time: time, partition: layout.isOrdered ? Int32.random(in: 0..<3, using: &random) : 0,
             offset: layout.isOrdered ? Int64(index) : 0,
-            cells: layout.columns.map { Schedule.cell($0.kind, using: &random) })
+            cells: layout.columns.map { Schedule.cell($0.kind, isWild: isWild, using: &random) })
     }
 
-    static func cell(_ kind: LogLayout.Kind, using random: inout SeededGenerator) -> Cell {
+    static func cell(_ kind: LogLayout.Kind, isWild: Bool, using random: inout SeededGenerator) -> Cell {
         if random.isOneIn(5) { return .null }
         switch kind {
         case .presence: return .present
         case .integer:
-            switch Int.random(in: 0..<8, using: &random) {
-            case 0: return .word([.min, .max, .min + 1, 0].randomElement(using: &random)!)
+            switch Int.random(in: 0..<(isWild ? 8 : 24), using: &random) {
+            case 0 where isWild: return .word([.min, .max, .min + 1, 0].randomElement(using: &random)!)
             case 1: return .word(.random(in: -(1 << 30)...(1 << 30), using: &random))
+            case 2: return .word([-129, -128, 127, 128, -32_769, -32_768, 32_767, 32_768].randomElement(using: &random)!)
+            case 3: return .word([1 << 31, (1 << 31) - 1, -(1 << 31), -(1 << 31) - 1].randomElement(using: &random)!)
+            case 4, 5: return .word(0)
             default: return .word(.random(in: -1_000...1_000, using: &random))
             }
         case .double: return .word(Int64(bitPattern: Double.random(in: -1e9...1e9, using: &random).bitPattern))

@@ -51,7 +51,8 @@ struct TimeLogTests {
         log.addMoments(0, from: log.start, to: log.position(after: .max, layout), to: &moments, layout)
         #expect(log.isEmpty && !log.hasManyChunks && moments == Moments())
         #expect(log.count(from: log.start, to: log.position(after: 5, layout)) == 0)
-        #expect(log.newest(0, from: log.start, to: log.start) == nil && log.oldest(0, from: log.start, to: log.start) == nil)
+        #expect(log.newest(0, from: log.start, to: log.start, layout) == nil)
+        #expect(log.oldest(0, from: log.start, to: log.start, layout) == nil)
         #expect(log.validCount(1, from: log.start, to: log.start, layout) == 0)
         let freed = log.free(layout)
         #expect(freed == 0)
@@ -63,12 +64,13 @@ struct TimeLogTests {
         var log = TimeLog()
         var model = LogModel(layout)
         var store = StoredChunks(layout)
-        let batch = EventBatch(columnCount: layout.columns.count, capacity: 1)
+        let batch = EventBatch(columnCount: layout.columnCount, capacity: 1)
         var bytes = 0
         var newest: Int64 = 1_000_000
         for index in 0..<schedule.eventCount {
-            let event = schedule.event(index, newest: &newest, using: &random)
-            let horizon = schedule.retention.map { newest - $0 } ?? .min
+            var event = schedule.event(index, newest: &newest, using: &random)
+            event.time = schedule.scaled(event.time, using: &random)
+            let horizon = schedule.retention.map { (newest - $0) * schedule.unit } ?? .min
             var removed: [UInt32] = []
             log.insert(event, into: batch, horizon: horizon, removed: &removed, bytes: &bytes, layout)
             model.insert(event)
@@ -129,8 +131,8 @@ struct TimeLogTests {
         for index in layout.columns.indices {
             let valid = model.events[range].filter { $0.cells[index].isValid }
             #expect(log.validCount(index, from: from, to: to, layout) == valid.count, "column \(index) \(place)")
-            let newest = log.newest(index, from: from, to: to).map { $0.chunk.event($0.row, layout) }
-            let oldest = log.oldest(index, from: from, to: to).map { $0.chunk.event($0.row, layout) }
+            let newest = log.newest(index, from: from, to: to, layout).map { $0.chunk.event($0.row, layout) }
+            let oldest = log.oldest(index, from: from, to: to, layout).map { $0.chunk.event($0.row, layout) }
             #expect(newest == valid.last && oldest == valid.first, "column \(index) \(edges) \(place)")
             let needs = layout.columns[index].needs
             guard layout.columns[index].kind == .integer, !needs.isDisjoint(with: [.sum, .squares, .extremes]) else { continue }

@@ -15,7 +15,7 @@ final class LogLengths {
         guard let window = program.retention?.microseconds else { preconditionFailure("the view's windows are finite") }
         let layout = program.layout
         let step = window / Int64(length)
-        let batch = EventBatch(columnCount: layout.columns.count, capacity: Self.batchRecords)
+        let batch = EventBatch(columnCount: layout.columnCount, capacity: Self.batchRecords)
         let rows = RowBuffer(entity: program.entityTypes, values: program.valueTypes, capacity: Self.batchRecords)
         var evaluator = Evaluator(program)
         var log = TimeLog()

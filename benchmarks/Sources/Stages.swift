@@ -30,7 +30,7 @@ final class Stages {
         let expressions = ExpressionEvaluator(EventRouter.expressions(of: [program.plan]), capacity: Self.batchRecords)
         var first = 0
         let router = EventRouter(program, firstExpression: &first)
-        let events = EventBatch(columnCount: program.layout.columns.count, capacity: Self.batchRecords)
+        let events = EventBatch(columnCount: program.layout.columnCount, capacity: Self.batchRecords)
         let rows = RowBuffer(entity: program.entityTypes, values: program.valueTypes, capacity: Self.batchRecords)
         let log = ViewLog(
             directory: folder, program, source: source, pipeline: plan.pipeline, version: plan.version, unique: "bench",

@@ -1,0 +1,92 @@
+internal import Aggregates
+internal import CKernels
+internal import Records
+
+extension Chunk {
+    /// Adds the moments of the values among the events `[from, to)` of a column. Requires: integers.
+    @inline(__always)
+    func addMoments(_ column: LogLayout.Column, from: Int, to: Int, to moments: inout Moments, _ layout: LogLayout) {
+        guard from < to else { return }
+        if isWhole(column) {
+            words(column, layout).addMoments(from: from, to: to, to: &moments)
+        } else {
+            addValid(column, from: from, to: to, to: &moments, layout)
+        }
+    }
+
+    private func addValid(_ column: LogLayout.Column, from: Int, to: Int, to moments: inout Moments, _ layout: LogLayout) {
+        let nulls = nulls(column, layout)
+        let words = words(column, layout)
+        for row in from..<to where nulls[row] == 0 { moments.add(words[row]) }
+    }
+
+    /// How many of the events `[from, to)` have a value in the column.
+    func validCount(_ column: LogLayout.Column, from: Int, to: Int, _ layout: LogLayout) -> Int {
+        guard from < to else { return 0 }
+        if isWhole(column) { return to &- from }
+        return to &- from &- nulls(column, layout).sum(from: from, to: to)
+    }
+
+    /// The newest of the events `[from, to)` that has a value in the column.
+    func newest(_ column: LogLayout.Column, from: Int, to: Int, _ layout: LogLayout) -> Int? {
+        var row = to &- 1
+        while row >= from {
+            if isValid(row, column, layout) { return row }
+            row &-= 1
+        }
+        return nil
+    }
+
+    /// The oldest of the events `[from, to)` that has a value in the column.
+    func oldest(_ column: LogLayout.Column, from: Int, to: Int, _ layout: LogLayout) -> Int? {
+        var row = from
+        while row < to {
+            if isValid(row, column, layout) { return row }
+            row &+= 1
+        }
+        return nil
+    }
+}
+
+extension PackedLane {
+    /// Below so many values a call costs more than the loop.
+    private static let kernelMin = 6
+
+    /// Adds the values `[from, to)`.
+    @inline(__always)
+    func addMoments(from: Int, to: Int, to moments: inout Moments) {
+        let length = to &- from
+        guard length >= PackedLane.kernelMin, width < 8 else {
+            for row in from..<to { moments.add(self[row]) }
+            return
+        }
+        addFolded(from: from, length: length, to: &moments)
+    }
+
+    private func addFolded(from: Int, length: Int, to moments: inout Moments) {
+        var fold = kernel_fold()
+        let start = unsafe base + from &* width
+        switch width {
+        case 0: break
+        case 1: unsafe kernel_fold8(start.assumingMemoryBound(to: Int8.self), length, &fold)
+        case 2: unsafe kernel_fold16(start.assumingMemoryBound(to: Int16.self), length, &fold)
+        default: unsafe kernel_fold32(start.assumingMemoryBound(to: Int32.self), length, &fold)
+        }
+        // 128 squares of magnitudes up to 2^28 fit.
+        guard fold.min >= -(1 << 28) && fold.max <= 1 << 28 else {
+            for row in from..<(from &+ length) { moments.add(self[row]) }
+            return
+        }
+        moments.sum &+= Int128(fold.sum)
+        moments.squares.add(partial: fold.squares)
+        moments.count &+= Int64(length)
+        if fold.min < moments.min { moments.min = fold.min }
+        if fold.max > moments.max { moments.max = fold.max }
+    }
+
+    /// The sum of flags `[from, to)`. Requires: at most one byte wide.
+    func sum(from: Int, to: Int) -> Int {
+        guard width > 0, from < to else { return 0 }
+        return unsafe Int(kernel_sum8((base + from).assumingMemoryBound(to: UInt8.self), to &- from))
+    }
+}

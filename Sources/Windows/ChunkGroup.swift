@@ -1,0 +1,226 @@
+internal import Aggregates
+internal import CKernels
+internal import Records
+
+/// Up to 32 chunks and what is known of each. See `ChunkTree`.
+///
+///     header | chunk … | first time of each … | events of each … | per column: values of each …, of the group |
+///              per column with moments: those of each chunk …, those of the group
+@safe
+struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
+
+    struct Header: BitwiseCopyable {
+        var chunks: Int32
+        var capacity: Int32
+        var events: Int32
+    }
+    static let chunkMax = 32
+    private static let headerBytes = 16
+
+    init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
+
+    private static func totalsAt(_ capacity: Int, _ layout: LogLayout) -> Int {
+        headerBytes + 16 * capacity + Chunk.roundedUp(capacity * (1 + layout.columnCount))
+    }
+    private static func momentsAt(_ capacity: Int, _ layout: LogLayout) -> Int {
+        (totalsAt(capacity, layout) + 4 * layout.columnCount + 15) & ~15
+    }
+
+    static func bytes(capacity: Int, _ layout: LogLayout) -> Int {
+        momentsAt(capacity, layout) + layout.momentCount * (capacity + 1) * MemoryLayout<Moments>.stride
+    }
+
+    static func allocate(capacity: Int, _ layout: LogLayout) -> ChunkGroup {
+        let group = unsafe ChunkGroup(.allocate(byteCount: bytes(capacity: capacity, layout), alignment: 16))
+        group.header[0] = Header(chunks: 0, capacity: Int32(capacity), events: 0)
+        return group
+    }
+
+    /// Frees the group, not its chunks; gives the bytes that it held.
+    func free(_ layout: LogLayout) -> Int {
+        let held = ChunkGroup.bytes(capacity: capacity, layout)
+        unsafe base.deallocate()
+        return held
+    }
+
+    var header: Lane<Header> { unsafe Lane(base.assumingMemoryBound(to: Header.self), count: 1) }
+    var count: Int { Int(header[0].chunks) }
+    var capacity: Int { Int(header[0].capacity) }
+    var events: Int { Int(header[0].events) }
+
+    private var chunkPointers: Lane<UInt> {
+        unsafe Lane((base + ChunkGroup.headerBytes).assumingMemoryBound(to: UInt.self), count: capacity)
+    }
+    var firstTimes: Lane<Int64> {
+        unsafe Lane((base + ChunkGroup.headerBytes + 8 &* capacity).assumingMemoryBound(to: Int64.self), count: capacity)
+    }
+    /// Events of each chunk.
+    private var eventCounts: Lane<UInt8> {
+        unsafe Lane((base + ChunkGroup.headerBytes + 16 &* capacity).assumingMemoryBound(to: UInt8.self), count: capacity)
+    }
+    /// Values of each chunk in a column.
+    private func valueCounts(_ column: Int) -> Lane<UInt8> {
+        let start = unsafe base + ChunkGroup.headerBytes + (17 &+ column) &* capacity
+        return unsafe Lane(start.assumingMemoryBound(to: UInt8.self), count: capacity)
+    }
+    /// Values of the group, by column.
+    func valueTotals(_ layout: LogLayout) -> Lane<Int32> {
+        let start = unsafe base + ChunkGroup.totalsAt(capacity, layout)
+        return unsafe Lane(start.assumingMemoryBound(to: Int32.self), count: layout.columnCount)
+    }
+    /// Moments of a column: of chunk i at i, of the whole group at `capacity`. Requires: the column keeps them.
+    func moments(_ column: LogLayout.Column, _ layout: LogLayout) -> Lane<Moments> {
+        let stride = (capacity &+ 1) &* MemoryLayout<Moments>.stride
+        let start = unsafe base + (ChunkGroup.momentsAt(capacity, layout) &+ column.moments &* stride)
+        return unsafe Lane(start.assumingMemoryBound(to: Moments.self), count: capacity + 1)
+    }
+    func total(_ column: LogLayout.Column, _ layout: LogLayout) -> Moments { moments(column, layout)[capacity] }
+
+    subscript(_ index: Int) -> Chunk { unsafe Chunk(UnsafeMutableRawPointer(bitPattern: chunkPointers[index])!) }
+
+    /// The last chunk that begins at or before `time`, or the first.
+    func chunk(at time: Int64) -> Int { max(0, firstTimes.count(through: time, of: count) &- 1) }
+
+    /// Events in the chunks `[from, to)`.
+    func events(from: Int, to: Int) -> Int {
+        from < to ? unsafe Int(kernel_sum8(eventCounts.pointer + from, to &- from)) : 0
+    }
+
+    /// Values of a column in the chunks `[from, to)`.
+    func values(_ column: Int, from: Int, to: Int) -> Int {
+        from < to ? unsafe Int(kernel_sum8(valueCounts(column).pointer + from, to &- from)) : 0
+    }
+
+    // MARK: - Changes
+
+    /// The same chunks with room for more; this group is freed.
+    func grown(_ layout: LogLayout) -> ChunkGroup {
+        let larger = ChunkGroup.allocate(capacity: min(ChunkGroup.chunkMax, capacity * 2), layout)
+        larger.append(self, from: 0, layout)
+        larger.summarize(layout)
+        _ = free(layout)
+        return larger
+    }
+
+    /// Puts a chunk at `index`. Requires: room for it. The group's own figures are stale until `summarize`.
+    func insert(_ chunk: Chunk, at index: Int, _ layout: LogLayout) {
+        move(from: index, to: index + 1, count - index, layout)
+        header[0].chunks += 1
+        replace(index, by: chunk, layout)
+    }
+
+    /// Puts a chunk that has no event yet at the end; the next event goes into it. Requires: room for it.
+    func appendEmpty(_ chunk: Chunk, _ layout: LogLayout) {
+        let index = count
+        header[0].chunks += 1
+        replace(index, by: chunk, layout)
+        if index == 0 { summarize(layout) }
+    }
+
+    /// Takes chunk `index` for another of the same events.
+    func rename(_ index: Int, to chunk: Chunk) { unsafe chunkPointers[index] = UInt(bitPattern: chunk.base) }
+
+    /// Takes chunk `index` for another, with new figures. The group's own are stale until `summarize`.
+    func replace(_ index: Int, by chunk: Chunk, _ layout: LogLayout) {
+        rename(index, to: chunk)
+        firstTimes[index] = chunk.count == 0 ? .max : chunk.firstTime(layout)
+        eventCounts[index] = UInt8(chunk.count)
+        for position in 0..<layout.columnCount {
+            let column = layout.column(position)
+            valueCounts(position)[index] = UInt8(chunk.validCount(column, from: 0, to: chunk.count, layout))
+            guard column.moments >= 0 else { continue }
+            var moments = Moments()
+            chunk.addMoments(column, from: 0, to: chunk.count, to: &moments, layout)
+            self.moments(column, layout)[index] = moments
+        }
+    }
+
+    /// The first `length` chunks leave the group; the caller owns them. The group's own figures are stale until `summarize`.
+    func removeFirst(_ length: Int, _ layout: LogLayout) {
+        let rest = count - length
+        move(from: length, to: 0, rest, layout)
+        header[0].chunks = Int32(rest)
+    }
+
+    private func move(from: Int, to: Int, _ length: Int, _ layout: LogLayout) {
+        chunkPointers.move(from: from, to: to, count: length)
+        firstTimes.move(from: from, to: to, count: length)
+        eventCounts.move(from: from, to: to, count: length)
+        for position in 0..<layout.columnCount {
+            valueCounts(position).move(from: from, to: to, count: length)
+            let column = layout.column(position)
+            if column.moments >= 0 { moments(column, layout).move(from: from, to: to, count: length) }
+        }
+    }
+
+    /// Appends the chunks of another group from `from` on. The group's own figures are stale until `summarize`.
+    private func append(_ other: ChunkGroup, from: Int, _ layout: LogLayout) {
+        let (at, length) = (count, other.count - from)
+        chunkPointers.copy(from: other.chunkPointers, at: from, to: at, count: length)
+        firstTimes.copy(from: other.firstTimes, at: from, to: at, count: length)
+        eventCounts.copy(from: other.eventCounts, at: from, to: at, count: length)
+        for position in 0..<layout.columnCount {
+            valueCounts(position).copy(from: other.valueCounts(position), at: from, to: at, count: length)
+            let column = layout.column(position)
+            guard column.moments >= 0 else { continue }
+            moments(column, layout).copy(from: other.moments(column, layout), at: from, to: at, count: length)
+        }
+        header[0].chunks += Int32(length)
+    }
+
+    /// Moves the chunks from `index` on to the end of another group.
+    func moveSuffix(from index: Int, to other: ChunkGroup, _ layout: LogLayout) {
+        other.append(self, from: index, layout)
+        header[0].chunks = Int32(index)
+        summarize(layout)
+        other.summarize(layout)
+    }
+
+    /// The group's own figures from those of its chunks.
+    func summarize(_ layout: LogLayout) {
+        header[0].events = Int32(events(from: 0, to: count))
+        for position in 0..<layout.columnCount {
+            valueTotals(layout)[position] = Int32(values(position, from: 0, to: count))
+            let column = layout.column(position)
+            guard column.moments >= 0 else { continue }
+            let moments = moments(column, layout)
+            var total = Moments()
+            for index in 0..<count { total.merge(moments[index]) }
+            moments[capacity] = total
+        }
+    }
+
+    /// One event more in chunk `index`, at `row` of the batch.
+    func addEvent(_ batch: EventBatch, row: Int, chunk index: Int, _ layout: LogLayout) {
+        header[0].events &+= 1
+        eventCounts[index] &+= 1
+        if batch.times[row] < firstTimes[index] { firstTimes[index] = batch.times[row] }
+        for position in 0..<layout.columnCount where batch.valid[position][row] != 0 {
+            valueTotals(layout)[position] &+= 1
+            valueCounts(position)[index] &+= 1
+            let column = layout.column(position)
+            guard column.moments >= 0 else { continue }
+            let moments = moments(column, layout)
+            let word = batch.words[position][row]
+            // In place: a copy out and back would cost more than the addition.
+            unsafe (moments.pointer + index).pointee.add(word)
+            unsafe (moments.pointer + capacity).pointee.add(word)
+        }
+    }
+}
+
+extension Lane<Int64> {
+    /// How many of the first `length` elements, which ascend, are at or before `edge`.
+    @inline(__always)
+    func count(through edge: Int64, of length: Int) -> Int {
+        var found = 0
+        var left = length
+        while left > 0 {
+            let half = (left &+ 1) >> 1
+            found = self[found &+ half &- 1] <= edge ? found &+ half : found
+            left &-= half
+        }
+        return found
+    }
+}
