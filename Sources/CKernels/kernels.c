@@ -42,3 +42,9 @@ VERSIONS uint32_t kernel_sum8(const uint8_t *values, size_t n) {
     for (size_t i = 0; i < n; i++) sum += values[i];
     return sum;
 }
+
+VERSIONS int64_t kernel_sum32(const int32_t *values, size_t n) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < n; i++) sum += values[i];
+    return sum;
+}

@@ -29,7 +29,7 @@ struct DistinctSet: ~Copyable {
 
     mutating func insert(_ index: Int, of log: TimeLog, from: LogPosition, to: LogPosition, _ layout: LogLayout) {
         let column = layout.column(index)
-        log.forEachPiece(from: from, to: to) { chunk, low, high in
+        log.forEachPiece(from: from, to: to, layout) { chunk, low, high in
             reserve(high &- low)
             guard column.kind != .presence else { return true }
             let words = chunk.words(column, layout)

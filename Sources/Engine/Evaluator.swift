@@ -38,7 +38,7 @@ public struct Evaluator: ~Copyable {
             let end = positions[pass.windowCount]
             for output in 0..<pass.eventCountCount {
                 let output = pass.eventCounts[output]
-                let count = log.count(from: positions[output.window], to: end)
+                let count = log.count(from: positions[output.window], to: end, layout)
                 store(LoweredValue(word: Int64(count)), output, rows, row)
             }
             for column in 0..<pass.columnCount {
@@ -67,7 +67,7 @@ public struct Evaluator: ~Copyable {
             guard output.isMoments else { continue }
             let edge = scratch.positions[output.window]
             if edge != walked {
-                log.addMoments(column.column, from: edge, to: walked, to: &moments, layout)
+                log.addMoments(column.column, from: edge, to: walked, memo: output.memo, to: &moments, layout)
                 walked = edge
             }
             let value = moments.lower(output.function, scale: column.scale)
@@ -133,7 +133,7 @@ public struct Evaluator: ~Copyable {
         if walked == end { doubles.removeAll() }
         guard edge != walked else { return }
         let logged = layout.column(column.column)
-        log.forEachPiece(from: edge, to: walked) { chunk, low, high in
+        log.forEachPiece(from: edge, to: walked, layout) { chunk, low, high in
             let words = chunk.words(logged, layout)
             for row in low..<high where chunk.isValid(row, logged, layout) { doubles.add(words[row], logged.needs) }
             return true
@@ -152,7 +152,7 @@ public struct Evaluator: ~Copyable {
                 LoggedText(word: a.chunk.words(logged, layout)[a.row]), in: a.chunk,
                 LoggedText(word: b.chunk.words(logged, layout)[b.row]), in: b.chunk)
         }
-        log.forEachPiece(from: edge, to: extremes.from) { chunk, low, high in
+        log.forEachPiece(from: edge, to: extremes.from, layout) { chunk, low, high in
             for index in low..<high where chunk.isValid(index, logged, layout) {
                 let row = LogRow(chunk: chunk, row: index)
                 if extremes.least.map({ compare(row, $0) < 0 }) ?? true { extremes.least = row }

@@ -21,6 +21,8 @@ public final class ViewProgram {
         var value: Int
         /// Made of a column's moments.
         var isMoments: Bool
+        /// The number under which long logs remember the way through the window.
+        var memo: Int
     }
 
     /// Outputs of one column in one pass, from the shortest window to the longest.
@@ -65,24 +67,30 @@ public final class ViewProgram {
             plan.values.reduce(into: Needs()) { if $1.input == input { $0.formUnion($1.function.needs) } }
         }
         let columns = zip(plan.inputs, needs).map { (kind: ViewProgram.kind($0.type), needs: $1) }
-        let layout = LogLayout(columns)
+        let delays = Set(plan.values.map(\.delay)).sorted()
+        let windowsOf = delays.map { delay in
+            Set(plan.values.filter { $0.delay == delay }.map { $0.window?.microseconds ?? .max }).sorted()
+        }
+        let withMoments = columns.indices.filter {
+            columns[$0].kind == .integer && !columns[$0].needs.isDisjoint(with: [.sum, .squares, .extremes])
+        }
+        let layout = LogLayout(columns, memoCount: windowsOf.reduce(0) { $0 + $1.count } * withMoments.count)
         self.layout = layout
         olderShift = plan.bounds == .closed || plan.bounds == .closedOpen ? 1 : 0
         newerShift = plan.bounds == .open || plan.bounds == .closedOpen ? 1 : 0
         retention = plan.retention
 
-        let delays = Set(plan.values.map(\.delay)).sorted()
         passCount = delays.count
         passes = .allocate(delays.count)
         var windowsMax = 0
         for (index, delay) in delays.enumerated() {
             let values = plan.values.enumerated().filter { $0.element.delay == delay }
-            let windows = Set(values.map { $0.element.window?.microseconds ?? .max }).sorted()
+            let windows = windowsOf[index]
+            let windowsBefore = windowsOf[..<index].reduce(0) { $0 + $1.count }
             windowsMax = max(windowsMax, windows.count)
             func isMoments(_ function: AggregateFunction, _ input: Int?) -> Bool {
-                guard let input, layout.column(input).kind == .integer else { return false }
+                guard let input, withMoments.contains(input) else { return false }
                 return function.needs.isDisjoint(with: [.ends, .distinct])
-                    && !layout.column(input).needs.isDisjoint(with: [.sum, .squares, .extremes])
             }
             func outputs(of input: Int?) -> [Output] {
                 values.filter { $0.element.input == input }
@@ -90,7 +98,9 @@ public final class ViewProgram {
                         let window = windows.firstIndex(of: value.element.window?.microseconds ?? .max)!
                         return Output(
                             function: value.element.function, window: window, value: value.offset,
-                            isMoments: isMoments(value.element.function, input))
+                            isMoments: isMoments(value.element.function, input),
+                            memo: (windowsBefore + window) * withMoments.count
+                                + (input.flatMap { withMoments.firstIndex(of: $0) } ?? 0))
                     }
                     .sorted { $0.window < $1.window }
             }

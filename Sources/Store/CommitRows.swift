@@ -48,7 +48,7 @@ public final class CommitRows {
         unsafe shard.takeDirty { entity, key in
             let entity = copy entity
             if entity.log.hasManyChunks {
-                entity.log.forEachChunk { chunk in
+                entity.log.forEachChunk(layout) { chunk in
                     guard chunk.state.contains(.dirty) else { return }
                     put(
                         key: {

@@ -28,7 +28,7 @@ enum LogCodec {
         } else if log.isEmpty {
             writer.append(varint: 0)
         } else {
-            log.forEachChunk { encodeBody($0, layout, into: &writer) }
+            log.forEachChunk(layout) { encodeBody($0, layout, into: &writer) }
         }
     }
 

@@ -1,8 +1,10 @@
+internal import Aggregates
+internal import CKernels
 internal import Records
 
 /// The log of an entity with more than one chunk: groups of up to 32 chunks, with moments per chunk and per group.
 ///
-///     header | group … | first time of each group …
+///     header | memo … | group … | first time of each … | per column and for all: values of each group …
 ///
 /// Chunks are in order and never empty; so are groups. An event may come anywhere: a full chunk or group splits in
 /// halves, or starts a new one where the event is the newest. So the shape depends on the order of arrival, and no value
@@ -15,67 +17,117 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         var groups: Int32
         var capacity: Int32
         var nextChunkID: UInt32
+        /// Memos of another epoch are void.
+        var epoch: UInt32
+        /// No memo covers an event after it.
+        var coveredThrough: Int64
+        var newest: Int64
+        /// How far behind the newest events have come of late.
+        var disorder: Int64
     }
-    private static let headerBytes = 16
+    private static let headerBytes = 48
 
     init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
-    private static func bytes(capacity: Int) -> Int { headerBytes + 16 * capacity }
-    var bytes: Int { ChunkTree.bytes(capacity: capacity) }
+    private static func groupsAt(_ layout: LogLayout) -> Int {
+        headerBytes &+ layout.memoCount &* MemoryLayout<MiddleMemo>.stride
+    }
+    private static func bytes(capacity: Int, _ layout: LogLayout) -> Int {
+        groupsAt(layout) + 16 * capacity + Chunk.roundedUp(4 * capacity * (1 + layout.columnCount))
+    }
+    func bytes(_ layout: LogLayout) -> Int { ChunkTree.bytes(capacity: capacity, layout) }
 
-    static func allocate(capacity: Int) -> ChunkTree {
-        let tree = unsafe ChunkTree(.allocate(byteCount: bytes(capacity: capacity), alignment: 16))
-        tree.header[0] = Header(groups: 0, capacity: Int32(capacity), nextChunkID: 0)
+    static func allocate(capacity: Int, _ layout: LogLayout) -> ChunkTree {
+        let tree = unsafe ChunkTree(.allocate(byteCount: bytes(capacity: capacity, layout), alignment: 16))
+        tree.header[0] = Header(
+            groups: 0, capacity: Int32(capacity), nextChunkID: 0, epoch: 1, coveredThrough: .min, newest: .min, disorder: 0)
+        for slot in 0..<layout.memoCount { tree.memos(layout)[slot] = MiddleMemo() }
         return tree
     }
 
     /// Frees the tree, not its groups; gives the bytes that it held.
-    func free() -> Int {
-        let held = bytes
+    func free(_ layout: LogLayout) -> Int {
+        let held = bytes(layout)
         unsafe base.deallocate()
         return held
     }
 
     var header: Lane<Header> { unsafe Lane(base.assumingMemoryBound(to: Header.self), count: 1) }
+    @inline(__always)
     var count: Int { Int(header[0].groups) }
+    @inline(__always)
     var capacity: Int { Int(header[0].capacity) }
 
-    private var groupPointers: Lane<UInt> {
-        unsafe Lane((base + ChunkTree.headerBytes).assumingMemoryBound(to: UInt.self), count: capacity)
+    func memos(_ layout: LogLayout) -> Lane<MiddleMemo> {
+        unsafe Lane((base + ChunkTree.headerBytes).assumingMemoryBound(to: MiddleMemo.self), count: layout.memoCount)
     }
-    var firstTimes: Lane<Int64> {
-        unsafe Lane((base + ChunkTree.headerBytes + 8 &* capacity).assumingMemoryBound(to: Int64.self), count: capacity)
+    private func groupPointers(_ layout: LogLayout) -> Lane<UInt> {
+        unsafe Lane((base + ChunkTree.groupsAt(layout)).assumingMemoryBound(to: UInt.self), count: capacity)
     }
-    subscript(_ index: Int) -> ChunkGroup { unsafe ChunkGroup(UnsafeMutableRawPointer(bitPattern: groupPointers[index])!) }
+    func firstTimes(_ layout: LogLayout) -> Lane<Int64> {
+        unsafe Lane((base + ChunkTree.groupsAt(layout) + 8 &* capacity).assumingMemoryBound(to: Int64.self), count: capacity)
+    }
+    /// Of each group, the events (`column` -1) or the values of a column.
+    private func totals(_ column: Int, _ layout: LogLayout) -> Lane<Int32> {
+        let start = unsafe base + ChunkTree.groupsAt(layout) + 16 &* capacity + 4 &* capacity &* (column &+ 1)
+        return unsafe Lane(start.assumingMemoryBound(to: Int32.self), count: capacity)
+    }
+
+    @inline(__always)
+    func group(_ index: Int, _ layout: LogLayout) -> ChunkGroup {
+        unsafe ChunkGroup(UnsafeMutableRawPointer(bitPattern: groupPointers(layout)[index])!)
+    }
+
+    /// Events (`column` -1) or values of a column in the groups `[from, to)`.
+    func total(_ column: Int, from: Int, to: Int, _ layout: LogLayout) -> Int {
+        from < to ? unsafe Int(kernel_sum32(totals(column, layout).pointer + from, to &- from)) : 0
+    }
 
     /// Puts a group at `index`; the tree may move, the caller keeps the result.
-    func inserting(_ group: ChunkGroup, at index: Int) -> ChunkTree {
+    func inserting(_ group: ChunkGroup, at index: Int, _ layout: LogLayout) -> ChunkTree {
         var tree = self
         if count == capacity {
-            tree = ChunkTree.allocate(capacity: capacity * 2)
-            tree.header[0].groups = header[0].groups
-            tree.header[0].nextChunkID = header[0].nextChunkID
-            tree.groupPointers.copy(from: groupPointers, at: 0, to: 0, count: count)
-            tree.firstTimes.copy(from: firstTimes, at: 0, to: 0, count: count)
-            _ = free()
+            tree = ChunkTree.allocate(capacity: capacity * 2, layout)
+            let capacity = tree.header[0].capacity
+            tree.header[0] = header[0]
+            tree.header[0].capacity = capacity
+            tree.memos(layout).copy(from: memos(layout), at: 0, to: 0, count: layout.memoCount)
+            tree.copy(from: self, at: 0, to: 0, count, layout)
+            _ = free(layout)
         }
-        let tail = tree.count - index
-        tree.groupPointers.move(from: index, to: index + 1, count: tail)
-        tree.firstTimes.move(from: index, to: index + 1, count: tail)
+        tree.copy(from: tree, at: index, to: index + 1, tree.count - index, layout)
         tree.header[0].groups += 1
-        tree.rename(index, to: group)
+        tree.update(index, group, layout)
         return tree
     }
 
-    /// Takes group `index` for another, or notes that its first time changed.
-    func rename(_ index: Int, to group: ChunkGroup) {
-        unsafe groupPointers[index] = UInt(bitPattern: group.base)
-        firstTimes[index] = group.firstTimes[0]
+    private func copy(from other: ChunkTree, at source: Int, to target: Int, _ length: Int, _ layout: LogLayout) {
+        groupPointers(layout).copy(from: other.groupPointers(layout), at: source, to: target, count: length)
+        firstTimes(layout).copy(from: other.firstTimes(layout), at: source, to: target, count: length)
+        for column in -1..<layout.columnCount {
+            totals(column, layout).copy(from: other.totals(column, layout), at: source, to: target, count: length)
+        }
     }
 
-    func removeFirstGroup() {
-        groupPointers.move(from: 1, to: 0, count: count - 1)
-        firstTimes.move(from: 1, to: 0, count: count - 1)
+    /// Takes over what is known of a group that changed, or moved.
+    func update(_ index: Int, _ group: ChunkGroup, _ layout: LogLayout) {
+        unsafe groupPointers(layout)[index] = UInt(bitPattern: group.base)
+        firstTimes(layout)[index] = group.firstTimes[0]
+        totals(-1, layout)[index] = Int32(group.events)
+        for column in 0..<layout.columnCount { totals(column, layout)[index] = group.valueTotals(layout)[column] }
+    }
+
+    /// One event more in a group, at `row` of the batch.
+    func addEvent(_ batch: EventBatch, row: Int, group index: Int, _ layout: LogLayout) {
+        let time = batch.times[row]
+        if time < firstTimes(layout)[index] { firstTimes(layout)[index] = time }
+        totals(-1, layout)[index] &+= 1
+        for column in 0..<layout.columnCount where batch.valid[column][row] != 0 { totals(column, layout)[index] &+= 1 }
+        noteTime(time)
+    }
+
+    func removeFirstGroup(_ layout: LogLayout) {
+        copy(from: self, at: 1, to: 0, count - 1, layout)
         header[0].groups -= 1
     }
 
@@ -85,5 +137,7 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
     }
 
     /// The last group that begins at or before `time`, or the first.
-    func group(at time: Int64) -> Int { max(0, firstTimes.count(through: time, of: count) &- 1) }
+    func group(at time: Int64, _ layout: LogLayout) -> Int {
+        max(0, firstTimes(layout).count(through: time, of: count) &- 1)
+    }
 }

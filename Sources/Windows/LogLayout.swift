@@ -31,6 +31,8 @@ public struct LogLayout: BitwiseCopyable, Sendable {
     /// Whether events keep their partition and offset, to order those of one time.
     public let isOrdered: Bool
     let momentCount: Int
+    /// Memos that a log of many chunks keeps, one per window and column: the evaluator numbers them.
+    let memoCount: Int
     let laneCount: Int
     let hasText: Bool
     /// Where a chunk's first lane begins: behind the header, a width per lane, and the base of the offsets.
@@ -40,7 +42,8 @@ public struct LogLayout: BitwiseCopyable, Sendable {
     static let offsetLane = 1
     static let partitionLane = 2
 
-    public init(_ columns: [(kind: Kind, needs: Needs)]) {
+    public init(_ columns: [(kind: Kind, needs: Needs)], memoCount: Int = 0) {
+        self.memoCount = memoCount
         isOrdered = columns.contains { $0.needs.contains(.ends) }
         hasText = columns.contains { $0.kind == .text }
         columnCount = columns.count

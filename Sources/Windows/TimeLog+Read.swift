@@ -27,8 +27,8 @@ extension TimeLog {
         guard hasManyChunks else {
             return LogPosition(group: 0, chunk: 0, row: isEmpty ? 0 : chunk.position(after: edge, layout))
         }
-        let groupIndex = tree.group(at: edge)
-        let group = tree[groupIndex]
+        let groupIndex = tree.group(at: edge, layout)
+        let group = tree.group(groupIndex, layout)
         let chunkIndex = group.chunk(at: edge)
         return LogPosition(group: groupIndex, chunk: chunkIndex, row: group[chunkIndex].position(after: edge, layout))
     }
@@ -50,52 +50,53 @@ extension TimeLog {
 
     /// How many events lie between two places.
     @inline(__always)
-    public func count(from: LogPosition, to: LogPosition) -> Int {
+    public func count(from: LogPosition, to: LogPosition, _ layout: LogLayout) -> Int {
         guard hasManyChunks && (from.group != to.group || from.chunk != to.chunk) else { return to.row &- from.row }
-        return countOfMany(from: from, to: to)
+        return countOfMany(from: from, to: to, layout)
     }
 
-    private func countOfMany(from: LogPosition, to: LogPosition) -> Int {
-        var total = to.row &- from.row
-        let first = tree[from.group]
+    private func countOfMany(from: LogPosition, to: LogPosition, _ layout: LogLayout) -> Int {
+        let first = tree.group(from.group, layout)
+        let total = to.row &- from.row
         if from.group == to.group { return total &+ first.events(from: from.chunk, to: to.chunk) }
-        total &+= first.events(from: from.chunk, to: first.count)
-        var index = from.group &+ 1
-        while index < to.group {
-            total &+= tree[index].events
-            index &+= 1
-        }
-        return total &+ tree[to.group].events(from: 0, to: to.chunk)
+        return total &+ first.events(from: from.chunk, to: first.count)
+            &+ tree.total(-1, from: from.group &+ 1, to: to.group, layout)
+            &+ tree.group(to.group, layout).events(from: 0, to: to.chunk)
     }
 
     /// Adds the moments of a column's values between two places. Requires: the column keeps moments.
+    ///
+    /// - Parameter memo: below the layout's `memoCount`, the number under which a long log remembers the way; a window and a
+    ///   column should keep to one of their own.
     @inline(__always)
-    public func addMoments(_ index: Int, from: LogPosition, to: LogPosition, to moments: inout Moments, _ layout: LogLayout) {
+    public func addMoments(
+        _ index: Int, from: LogPosition, to: LogPosition, memo: Int = .max, to moments: inout Moments, _ layout: LogLayout
+    ) {
         if hasManyChunks {
-            addMomentsOfMany(layout.column(index), from: from, to: to, to: &moments, layout)
+            addMomentsOfMany(layout.column(index), from: from, to: to, memo: memo, to: &moments, layout)
         } else if !isEmpty {
             chunk.addMoments(layout.column(index), from: from.row, to: to.row, to: &moments, layout)
         }
     }
 
     private func addMomentsOfMany(
-        _ column: LogLayout.Column, from: LogPosition, to: LogPosition, to moments: inout Moments, _ layout: LogLayout
+        _ column: LogLayout.Column, from: LogPosition, to: LogPosition, memo: Int, to moments: inout Moments, _ layout: LogLayout
     ) {
-        let oldest = tree[from.group][from.chunk]
+        let oldest = tree.group(from.group, layout)[from.chunk]
         if from.group == to.group && from.chunk == to.chunk {
             oldest.addMoments(column, from: from.row, to: to.row, to: &moments, layout)
             return
         }
-        addChunks(column, from: from, to: to, to: &moments, layout)
+        addMiddle(column, from: from, to: to, memo: memo, to: &moments, layout)
         oldest.addMoments(column, from: from.row, to: oldest.count, to: &moments, layout)
-        tree[to.group][to.chunk].addMoments(column, from: 0, to: to.row, to: &moments, layout)
+        tree.group(to.group, layout)[to.chunk].addMoments(column, from: 0, to: to.row, to: &moments, layout)
     }
 
     /// Adds the moments of the whole chunks after the one of `from` and before that of `to`.
     func addChunks(
         _ column: LogLayout.Column, from: LogPosition, to: LogPosition, to moments: inout Moments, _ layout: LogLayout
     ) {
-        let first = tree[from.group]
+        let first = tree.group(from.group, layout)
         if from.group == to.group {
             add(first.moments(column, layout), from: from.chunk &+ 1, to: to.chunk, to: &moments)
             return
@@ -103,10 +104,10 @@ extension TimeLog {
         add(first.moments(column, layout), from: from.chunk &+ 1, to: first.count, to: &moments)
         var index = from.group &+ 1
         while index < to.group {
-            moments.merge(tree[index].total(column, layout))
+            moments.merge(tree.group(index, layout).total(column, layout))
             index &+= 1
         }
-        add(tree[to.group].moments(column, layout), from: 0, to: to.chunk, to: &moments)
+        add(tree.group(to.group, layout).moments(column, layout), from: 0, to: to.chunk, to: &moments)
     }
 
     private func add(_ lane: Lane<Moments>, from: Int, to: Int, to moments: inout Moments) {
@@ -122,24 +123,24 @@ extension TimeLog {
         guard !isEmpty else { return 0 }
         let column = layout.column(index)
         guard hasManyChunks else { return chunk.validCount(column, from: from.row, to: to.row, layout) }
-        let oldest = tree[from.group][from.chunk]
+        let oldest = tree.group(from.group, layout)[from.chunk]
         if from.group == to.group && from.chunk == to.chunk {
             return oldest.validCount(column, from: from.row, to: to.row, layout)
         }
         var total = oldest.validCount(column, from: from.row, to: oldest.count, layout)
-        total &+= tree[to.group][to.chunk].validCount(column, from: 0, to: to.row, layout)
-        let first = tree[from.group]
+        total &+= tree.group(to.group, layout)[to.chunk].validCount(column, from: 0, to: to.row, layout)
+        let first = tree.group(from.group, layout)
         if from.group == to.group { return total &+ first.values(index, from: from.chunk &+ 1, to: to.chunk) }
         total &+= first.values(index, from: from.chunk &+ 1, to: first.count)
-        for group in (from.group &+ 1)..<to.group { total &+= Int(tree[group].valueTotals(layout)[index]) }
-        return total &+ tree[to.group].values(index, from: 0, to: to.chunk)
+        total &+= tree.total(index, from: from.group &+ 1, to: to.group, layout)
+        return total &+ tree.group(to.group, layout).values(index, from: 0, to: to.chunk)
     }
 
     /// The newest event between two places that has a value in the column.
     public func newest(_ index: Int, from: LogPosition, to: LogPosition, _ layout: LogLayout) -> LogRow? {
         let column = layout.column(index)
         var found: LogRow?
-        forEachPiece(from: from, to: to) { chunk, low, high in
+        forEachPiece(from: from, to: to, layout) { chunk, low, high in
             if let row = chunk.newest(column, from: low, to: high, layout) { found = LogRow(chunk: chunk, row: row) }
             return found == nil
         }
@@ -153,14 +154,14 @@ extension TimeLog {
         var position = from
         while true {
             let isLast = position.group == to.group && position.chunk == to.chunk
-            let chunk = hasManyChunks ? tree[position.group][position.chunk] : chunk
+            let chunk = hasManyChunks ? tree.group(position.group, layout)[position.chunk] : chunk
             if let row = chunk.oldest(column, from: position.row, to: isLast ? to.row : chunk.count, layout) {
                 return LogRow(chunk: chunk, row: row)
             }
             if isLast { return nil }
             position.row = 0
             position.chunk &+= 1
-            if position.chunk == tree[position.group].count {
+            if position.chunk == tree.group(position.group, layout).count {
                 position.chunk = 0
                 position.group &+= 1
             }
@@ -169,14 +170,14 @@ extension TimeLog {
 
     /// The pieces of chunks between two places, newest first, until `body` says false. Pieces are never empty.
     @inline(__always)
-    public func forEachPiece(from: LogPosition, to: LogPosition, _ body: (Chunk, Int, Int) -> Bool) {
+    public func forEachPiece(from: LogPosition, to: LogPosition, _ layout: LogLayout, _ body: (Chunk, Int, Int) -> Bool) {
         guard hasManyChunks else {
             if from.row < to.row { _ = body(chunk, from.row, to.row) }
             return
         }
         var groupIndex = to.group
         while groupIndex >= from.group {
-            let group = tree[groupIndex]
+            let group = tree.group(groupIndex, layout)
             var index = groupIndex == to.group ? to.chunk : group.count &- 1
             let stop = groupIndex == from.group ? from.chunk : 0
             while index >= stop {
@@ -191,11 +192,11 @@ extension TimeLog {
     }
 
     /// All chunks, oldest first.
-    public func forEachChunk(_ body: (Chunk) -> Void) {
+    public func forEachChunk(_ layout: LogLayout, _ body: (Chunk) -> Void) {
         guard !isEmpty else { return }
         guard hasManyChunks else { return body(chunk) }
         for groupIndex in 0..<tree.count {
-            let group = tree[groupIndex]
+            let group = tree.group(groupIndex, layout)
             for index in 0..<group.count { body(group[index]) }
         }
     }

@@ -25,10 +25,11 @@ extension TimeLog {
             guard layout.isOrdered else { return a.lastTime(layout) < b.lastTime(layout) }
             return (a.partition(0, layout), a.offset(0, layout)) < (b.partition(0, layout), b.offset(0, layout))
         }
+        let newest = ordered.map { $0.lastTime(layout) }.max()!
         let groupCount = (ordered.count + ChunkGroup.chunkMax - 1) / ChunkGroup.chunkMax
-        var tree = ChunkTree.allocate(capacity: groupCount + 1)
+        var tree = ChunkTree.allocate(capacity: groupCount + 1, layout)
         tree.header[0].nextChunkID = nextChunkID
-        var bytes = tree.bytes
+        var bytes = tree.bytes(layout)
         for index in 0..<groupCount {
             let members = ordered[(index * ChunkGroup.chunkMax)..<min(ordered.count, (index + 1) * ChunkGroup.chunkMax)]
             let group = ChunkGroup.allocate(capacity: groupCount > 1 ? ChunkGroup.chunkMax : max(4, members.count), layout)
@@ -40,8 +41,9 @@ extension TimeLog {
                 group.insert(narrow, at: group.count, layout)
             }
             group.summarize(layout)
-            tree = tree.inserting(group, at: index)
+            tree = tree.inserting(group, at: index, layout)
         }
+        tree.header[0].newest = newest
         self.tree = tree
         return bytes
     }

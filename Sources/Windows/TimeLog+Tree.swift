@@ -9,24 +9,24 @@ extension TimeLog {
         _ batch: EventBatch, row: Int, horizon: Int64, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout
     ) {
         var (groupIndex, chunkIndex) = place(batch, row: row, layout)
-        var chunk = tree[groupIndex][chunkIndex]
+        var chunk = tree.group(groupIndex, layout)[chunkIndex]
         var position = chunk.insertionPosition(
             time: batch.times[row], partition: batch.partitions[row], offset: batch.offsets[row], layout)
         if chunk.count == Chunk.eventsMax {
             let isNewest =
-                position == chunk.count && groupIndex == tree.count - 1 && chunkIndex == tree[groupIndex].count - 1
+                position == chunk.count && groupIndex == tree.count - 1 && chunkIndex == tree.group(groupIndex, layout).count - 1
             if isNewest {
                 appendChunk(batch, row: row, bytes: &bytes, layout)
                 trimTree(horizon: horizon, removed: &removed, bytes: &bytes, layout)
                 groupIndex = tree.count - 1
-                chunkIndex = tree[groupIndex].count - 1
+                chunkIndex = tree.group(groupIndex, layout).count - 1
                 position = 0
             } else {
                 split(&groupIndex, &chunkIndex, &position, bytes: &bytes, layout)
             }
-            chunk = tree[groupIndex][chunkIndex]
+            chunk = tree.group(groupIndex, layout)[chunkIndex]
         }
-        let group = tree[groupIndex]
+        let group = tree.group(groupIndex, layout)
         let capacity = chunk.count < chunk.capacity ? chunk.capacity : Chunk.nextCapacity(chunk.capacity)
         chunk = chunk.admitting(batch, row: row, capacity: capacity, bytes: &bytes, layout)
         group.rename(chunkIndex, to: chunk)
@@ -34,7 +34,7 @@ extension TimeLog {
         chunk.insert(batch, row: row, at: position, layout)
         if layout.hasText { bytes += chunk.heapBytes - before }
         group.addEvent(batch, row: row, chunk: chunkIndex, layout)
-        if chunkIndex == 0 { tree.rename(groupIndex, to: group) }
+        tree.addEvent(batch, row: row, group: groupIndex, layout)
     }
 
     /// The chunk that an event belongs to.
@@ -42,8 +42,8 @@ extension TimeLog {
         let time = batch.times[row]
         var groupIndex = tree.count &- 1
         // Most events are among the newest.
-        if tree.firstTimes[groupIndex] > time { groupIndex = tree.group(at: time) }
-        var group = tree[groupIndex]
+        if tree.firstTimes(layout)[groupIndex] > time { groupIndex = tree.group(at: time, layout) }
+        var group = tree.group(groupIndex, layout)
         var chunkIndex = group.count &- 1
         if group.firstTimes[chunkIndex] > time { chunkIndex = group.chunk(at: time) }
         // Among events of one time the order goes on by partition and offset, so an earlier chunk may be the right one.
@@ -56,7 +56,7 @@ extension TimeLog {
                 chunkIndex -= 1
             } else if groupIndex > 0 {
                 groupIndex -= 1
-                group = tree[groupIndex]
+                group = tree.group(groupIndex, layout)
                 chunkIndex = group.count - 1
             } else {
                 break
@@ -67,19 +67,19 @@ extension TimeLog {
 
     /// The group, with room for one more chunk if it may have that many.
     private func grown(_ index: Int, bytes: inout Int, _ layout: LogLayout) -> ChunkGroup {
-        let group = tree[index]
+        let group = tree.group(index, layout)
         guard group.count == group.capacity, group.capacity < ChunkGroup.chunkMax else { return group }
         bytes -= ChunkGroup.bytes(capacity: group.capacity, layout)
         let larger = group.grown(layout)
         bytes += ChunkGroup.bytes(capacity: larger.capacity, layout)
-        tree.rename(index, to: larger)
+        tree.update(index, larger, layout)
         return larger
     }
 
     private mutating func insertGroup(_ group: ChunkGroup, at index: Int, bytes: inout Int, _ layout: LogLayout) {
-        bytes += ChunkGroup.bytes(capacity: group.capacity, layout) - tree.bytes
-        tree = tree.inserting(group, at: index)
-        bytes += tree.bytes
+        bytes += ChunkGroup.bytes(capacity: group.capacity, layout) - tree.bytes(layout)
+        tree = tree.inserting(group, at: index, layout)
+        bytes += tree.bytes(layout)
     }
 
     /// An empty chunk behind all others.
@@ -87,6 +87,7 @@ extension TimeLog {
         let chunk = Chunk.allocate(
             for: batch, row: row, capacity: TimeLog.lastChunkCapacity, id: tree.nextChunkID(), layout)
         bytes += chunk.bytes(layout)
+        tree.forgetDisorder()
         let group = grown(tree.count - 1, bytes: &bytes, layout)
         if group.count < group.capacity {
             group.appendEmpty(chunk, layout)
@@ -106,6 +107,7 @@ extension TimeLog {
             let half = ChunkGroup.chunkMax / 2
             let next = ChunkGroup.allocate(capacity: ChunkGroup.chunkMax, layout)
             group.moveSuffix(from: half, to: next, layout)
+            tree.update(groupIndex, group, layout)
             insertGroup(next, at: groupIndex + 1, bytes: &bytes, layout)
             if chunkIndex >= half {
                 groupIndex += 1
@@ -132,7 +134,7 @@ extension TimeLog {
     /// Whole chunks out of every window's reach leave from the front; the newest chunk, which is still empty, always stays.
     private mutating func trimTree(horizon: Int64, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout) {
         while true {
-            let group = tree[0]
+            let group = tree.group(0, layout)
             let isOnly = tree.count == 1
             var expired = 0
             while expired < group.count - (isOnly ? 1 : 0) {
@@ -146,12 +148,12 @@ extension TimeLog {
             guard expired > 0 else { return }
             if expired == group.count {
                 bytes -= group.free(layout)
-                tree.removeFirstGroup()
+                tree.removeFirstGroup(layout)
                 continue
             }
             group.removeFirst(expired, layout)
             group.summarize(layout)
-            tree.rename(0, to: group)
+            tree.update(0, group, layout)
             return
         }
     }

@@ -45,11 +45,11 @@ public struct TimeLog: BitwiseCopyable, @unchecked Sendable {
         var freed = 0
         if hasManyChunks {
             for index in 0..<tree.count {
-                let group = tree[index]
+                let group = tree.group(index, layout)
                 for position in 0..<group.count { freed += group[position].free(layout) }
                 freed += group.free(layout)
             }
-            freed += tree.free()
+            freed += tree.free(layout)
         } else {
             freed = chunk.free(layout)
         }
@@ -122,12 +122,13 @@ public struct TimeLog: BitwiseCopyable, @unchecked Sendable {
     private mutating func plantTree(_ full: Chunk, bytes: inout Int, _ layout: LogLayout) {
         full.header[0].id = 0
         full.state = .dirty
-        let tree = ChunkTree.allocate(capacity: 2)
+        let tree = ChunkTree.allocate(capacity: 2, layout)
         tree.header[0].nextChunkID = 1
         let group = ChunkGroup.allocate(capacity: 4, layout)
         group.insert(full, at: 0, layout)
         group.summarize(layout)
-        bytes += tree.bytes + ChunkGroup.bytes(capacity: 4, layout)
-        self.tree = tree.inserting(group, at: 0)
+        bytes += tree.bytes(layout) + ChunkGroup.bytes(capacity: 4, layout)
+        tree.header[0].newest = full.lastTime(layout)
+        self.tree = tree.inserting(group, at: 0, layout)
     }
 }

@@ -144,7 +144,7 @@ struct LogCodecTests {
 
     private func chunkRows(_ log: TimeLog, _ layout: LogLayout) -> [(id: UInt32, row: [UInt8])] {
         var rows: [(id: UInt32, row: [UInt8])] = []
-        log.forEachChunk { chunk in
+        log.forEachChunk(layout) { chunk in
             var writer = ByteWriter()
             LogCodec.encodeChunk(chunk, layout, into: &writer)
             rows.append((chunk.id, writer.bytes))

@@ -94,7 +94,7 @@ extension Chunk {
 extension TimeLog {
     func events(_ layout: LogLayout) -> [LoggedEvent] {
         var events: [LoggedEvent] = []
-        forEachChunk { events += $0.events(layout) }
+        forEachChunk(layout) { events += $0.events(layout) }
         return events
     }
 }

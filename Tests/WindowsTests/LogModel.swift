@@ -76,7 +76,7 @@ extension TimeLog {
 
     func events(_ layout: LogLayout) -> [Event] {
         var events: [Event] = []
-        forEachChunk { events += $0.events(layout) }
+        forEachChunk(layout) { events += $0.events(layout) }
         return events
     }
 }
@@ -123,12 +123,12 @@ struct Schedule {
 
     static let layouts: [LogLayout] = [
         LogLayout([]),
-        LogLayout([(.integer, [.sum])]),
+        LogLayout([(.integer, [.sum])], memoCount: 3),
         LogLayout([
             (.integer, [.sum, .squares, .extremes]), (.presence, []), (.double, [.sum]), (.text, [.distinct]),
             (.integer, .extremes),
             (.integer, .distinct),
-        ]),
+        ], memoCount: 3),
         LogLayout([(.text, [.ends]), (.integer, [.sum, .ends]), (.double, [.ends]), (.presence, [])]),
     ]
 

@@ -17,7 +17,7 @@ struct TimeLogTests {
             let seed = UInt64(layout)
             var random = SeededGenerator(seed: seed)
             let schedule = Schedule(
-                layout: Schedule.layouts[layout], eventCount: 7_000, disorder: disorder, grain: 1, retention: nil,
+                layout: Schedule.layouts[layout], eventCount: 12_000, disorder: disorder, grain: 1, retention: nil,
                 farPastOneIn: farPastOneIn)
             run(schedule, seed: seed, &random)
         }
@@ -50,7 +50,7 @@ struct TimeLogTests {
         var moments = Moments()
         log.addMoments(0, from: log.start, to: log.position(after: .max, layout), to: &moments, layout)
         #expect(log.isEmpty && !log.hasManyChunks && moments == Moments())
-        #expect(log.count(from: log.start, to: log.position(after: 5, layout)) == 0)
+        #expect(log.count(from: log.start, to: log.position(after: 5, layout), layout) == 0)
         #expect(log.newest(0, from: log.start, to: log.start, layout) == nil)
         #expect(log.oldest(0, from: log.start, to: log.start, layout) == nil)
         #expect(log.validCount(1, from: log.start, to: log.start, layout) == 0)
@@ -75,6 +75,7 @@ struct TimeLogTests {
             log.insert(event, into: batch, horizon: horizon, removed: &removed, bytes: &bytes, layout)
             model.insert(event)
             store.remove(removed, place)
+            if layout.memoCount > 0 && index % 3 == 0 { checkMemos(log, schedule, newest: newest * schedule.unit, &random, place) }
             if random.isOneIn(200) {
                 store.check(log, place)
                 store.commit(log)
@@ -120,9 +121,9 @@ struct TimeLogTests {
         let from = random.isOneIn(6) ? log.start : log.position(after: edges[0], layout)
         let range = (from == log.start && low > 0 ? 0 : low)..<high
         let to = log.position(after: edges[1], layout)
-        #expect(log.count(from: from, to: to) == range.count, "\(edges) \(place)")
+        #expect(log.count(from: from, to: to, layout) == range.count, "\(edges) \(place)")
         var pieces: [Event] = []
-        log.forEachPiece(from: from, to: to) { chunk, low, high in
+        log.forEachPiece(from: from, to: to, layout) { chunk, low, high in
             #expect(low < high)
             pieces = (low..<high).map { chunk.event($0, layout) } + pieces
             return true
@@ -139,6 +140,21 @@ struct TimeLogTests {
             var moments = Moments()
             log.addMoments(index, from: from, to: to, to: &moments, layout)
             check(moments, model.moments(index, range), needs, "column \(index) \(edges) \(place)")
+        }
+    }
+
+    /// Windows that slide along give the same with what they remember as without.
+    private func checkMemos(_ log: TimeLog, _ schedule: Schedule, newest: Int64, _ random: inout SeededGenerator, _ place: String) {
+        let layout = schedule.layout
+        var end = newest
+        if random.isOneIn(4) { end -= Int64.random(in: 0...(schedule.disorder * schedule.unit), using: &random) }
+        let to = log.position(after: end, layout)
+        for (memo, window) in [Int64(200), 5_000, 30_000].enumerated() {
+            let from = log.position(after: end - window * schedule.unit, layout)
+            var (moments, expected) = (Moments(), Moments())
+            log.addMoments(0, from: from, to: to, memo: memo, to: &moments, layout)
+            log.addMoments(0, from: from, to: to, to: &expected, layout)
+            check(moments, expected, layout.columns[0].needs, "window \(window) \(place)")
         }
     }
 
@@ -159,7 +175,7 @@ struct StoredChunks {
 
     mutating func commit(_ log: TimeLog) {
         guard log.hasManyChunks else { return }
-        log.forEachChunk { chunk in
+        log.forEachChunk(layout) { chunk in
             guard chunk.state.contains(.dirty) else { return }
             rows[chunk.id] = chunk.events(layout)
             chunk.state = .stored
@@ -175,7 +191,7 @@ struct StoredChunks {
     func check(_ log: TimeLog, _ place: String) {
         guard log.hasManyChunks else { return }
         var ids: Set<UInt32> = []
-        log.forEachChunk { chunk in
+        log.forEachChunk(layout) { chunk in
             #expect(chunk.id < log.nextChunkID && ids.insert(chunk.id).inserted, "chunk \(chunk.id); \(place)")
             if !chunk.state.contains(.dirty) {
                 #expect(rows[chunk.id] == chunk.events(layout), "clean chunk \(chunk.id) is not as it was stored; \(place)")

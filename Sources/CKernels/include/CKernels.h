@@ -26,5 +26,8 @@ void kernel_count32(const uint32_t *values, size_t n, const uint32_t *edges, siz
 /// The sum of n bytes.
 uint32_t kernel_sum8(const uint8_t *values, size_t n);
 
+/// The sum of n integers.
+int64_t kernel_sum32(const int32_t *values, size_t n);
+
 /// Asks for the cache line at an address; nothing happens if there is no memory.
 static inline void kernel_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }

@@ -1,0 +1,112 @@
+internal import Aggregates
+internal import Records
+
+/// The moments of a run of whole chunks, remembered: a window of a long log begins and ends in the same two chunks for many
+/// events in a row, and what lies between them stays.
+///
+/// It covers the chunks after `start` through `last`, by their ids, as of an epoch of the tree. An event that comes into
+/// what any memo covers begins a new epoch. Memos are derived from the log, never stored, and hold no event back.
+struct MiddleMemo: BitwiseCopyable {
+    var moments = Moments()
+    var epoch: UInt32 = 0
+    var start: UInt32 = 0
+    var last: UInt32 = 0
+}
+
+extension ChunkTree {
+    /// An event came in: memos that cover its place are void.
+    @inline(__always)
+    func noteTime(_ time: Int64) {
+        let header = header
+        if time > header[0].newest {
+            header[0].newest = time
+        } else if header[0].newest &- time > header[0].disorder {
+            header[0].disorder = header[0].newest &- time
+        }
+        if time <= header[0].coveredThrough {
+            header[0].epoch &+= 1
+            header[0].coveredThrough = .min
+        }
+    }
+
+    /// What came late once does not count for ever.
+    func forgetDisorder() { header[0].disorder -= header[0].disorder >> 6 }
+}
+
+extension TimeLog {
+    /// Chunks that are walked behind a memo before it is moved on.
+    private static let walkMax = 24
+
+    /// Adds the moments of the whole chunks between those of two places, by a memo where one helps.
+    func addMiddle(
+        _ column: LogLayout.Column, from: LogPosition, to: LogPosition, memo slot: Int, to moments: inout Moments,
+        _ layout: LogLayout
+    ) {
+        let near = from.group == to.group && to.chunk &- from.chunk <= TimeLog.walkMax
+        if near || slot >= layout.memoCount { return addChunks(column, from: from, to: to, to: &moments, layout) }
+        let tree = tree
+        let memo = tree.memos(layout)[slot]
+        let start = tree.group(from.group, layout)[from.chunk].id
+        guard memo.epoch == tree.header[0].epoch && memo.start == start else {
+            return remember(column, from: from, to: to, slot, to: &moments, layout)
+        }
+        var place = to
+        var walked = 0
+        var tail = Moments()
+        while true {
+            guard tree.step(&place, backTo: from, layout) else {
+                // The memo reaches beyond the place: all of the way was walked.
+                moments.merge(tail)
+                return
+            }
+            let group = tree.group(place.group, layout)
+            if group[place.chunk].id == memo.last { break }
+            if walked == 2 * TimeLog.walkMax { return addChunks(column, from: from, to: to, to: &moments, layout) }
+            tail.merge(group.moments(column, layout)[place.chunk])
+            walked &+= 1
+        }
+        if walked > TimeLog.walkMax { return remember(column, from: from, to: to, slot, to: &moments, layout) }
+        moments.merge(memo.moments)
+        moments.merge(tail)
+    }
+
+    /// Makes the memo anew, over the chunks into which no event is likely to come.
+    private func remember(
+        _ column: LogLayout.Column, from: LogPosition, to: LogPosition, _ slot: Int, to moments: inout Moments, _ layout: LogLayout
+    ) {
+        let tree = tree
+        let header = tree.header
+        let settled = position(after: header[0].newest &- header[0].disorder, layout)
+        var end = to
+        if (settled.group, settled.chunk) < (to.group, to.chunk) { end = settled }
+        var last = end
+        guard (from.group, from.chunk) < (end.group, end.chunk), tree.step(&last, backTo: from, layout) else {
+            return addChunks(column, from: from, to: to, to: &moments, layout)
+        }
+        var memo = MiddleMemo()
+        memo.epoch = header[0].epoch
+        memo.start = tree.group(from.group, layout)[from.chunk].id
+        memo.last = tree.group(last.group, layout)[last.chunk].id
+        addChunks(column, from: from, to: end, to: &memo.moments, layout)
+        tree.memos(layout)[slot] = memo
+        header[0].coveredThrough = max(
+            header[0].coveredThrough, tree.group(end.group, layout).firstTimes[end.chunk])
+        moments.merge(memo.moments)
+        // The chunks from `end` on, which `addChunks` would leave out as its first.
+        addChunks(column, from: last, to: to, to: &moments, layout)
+    }
+}
+
+extension ChunkTree {
+    /// Goes back one chunk; false where that is the chunk of `from`.
+    @inline(__always)
+    fileprivate func step(_ place: inout LogPosition, backTo from: LogPosition, _ layout: LogLayout) -> Bool {
+        if place.chunk > 0 {
+            place.chunk &-= 1
+        } else {
+            place.group &-= 1
+            place.chunk = group(place.group, layout).count &- 1
+        }
+        return place.group > from.group || place.chunk > from.chunk
+    }
+}
