@@ -2,17 +2,16 @@ internal import Glibc
 internal import Records
 public import Windows
 
-/// An entity as a shard knows it: its name, its log if that is in memory, and what is owed to the store.
+/// An entity as a shard knows it: its name, its log if that is in memory, and what is owed to the store. One cache line.
 @safe
 public struct Entity: BitwiseCopyable, @unchecked Sendable {
     public var hash: UInt64
-    var key: UnsafeMutableRawPointer?
-    var keyLength: UInt32
-    /// Rows that wait for the watermark.
-    var pending: UInt32
     public var log: TimeLog
-    /// The newest event time ever applied.
-    public var newest: Int64
+    /// The name where it is short; else the first word is the address of its bytes.
+    private var name: (UInt64, UInt64, UInt64) = (0, 0, 0)
+    private var nameLength: UInt32
+    /// Rows that wait for the watermark.
+    var pending: UInt32 = 0
     var state: State
 
     struct State: OptionSet, BitwiseCopyable {
@@ -25,6 +24,82 @@ public struct Entity: BitwiseCopyable, @unchecked Sendable {
         static let dirty = State(rawValue: 4)
         /// Used since the eviction clock last came by.
         static let recent = State(rawValue: 8)
+        /// Not a gap among the records.
+        static let used = State(rawValue: 16)
+    }
+
+    private static let inlineMax = 24
+
+    init(_ hash: UInt64, _ key: UnsafeRawBufferPointer) {
+        self.hash = hash
+        log = TimeLog()
+        nameLength = UInt32(key.count)
+        state = .used
+        guard let start = key.baseAddress else { return }
+        if key.count <= Entity.inlineMax {
+            unsafe withUnsafeMutableBytes(of: &name) { unsafe $0.baseAddress!.copyMemory(from: start, byteCount: key.count) }
+        } else {
+            let copy = UnsafeMutableRawPointer.allocate(byteCount: key.count, alignment: 1)
+            unsafe copy.copyMemory(from: start, byteCount: key.count)
+            name.0 = UInt64(UInt(bitPattern: copy))
+        }
+    }
+
+    var keyLength: Int { Int(nameLength) }
+    /// Bytes of memory beside the record.
+    var nameBytes: Int { keyLength > Entity.inlineMax ? keyLength : 0 }
+
+    /// The name's bytes, for as long as the record stays where it is.
+    @unsafe
+    static func key(of record: UnsafeMutablePointer<Entity>) -> UnsafeRawBufferPointer {
+        let length = unsafe record.pointee.keyLength
+        if length > inlineMax {
+            return unsafe UnsafeRawBufferPointer(
+                start: UnsafeRawPointer(bitPattern: UInt(record.pointee.name.0)), count: length)
+        }
+        let offset = MemoryLayout<Entity>.offset(of: \.name)!
+        return unsafe UnsafeRawBufferPointer(start: UnsafeRawPointer(record) + offset, count: length)
+    }
+
+    func freeName() {
+        if keyLength > Entity.inlineMax { unsafe UnsafeMutableRawPointer(bitPattern: UInt(name.0))!.deallocate() }
+    }
+}
+
+/// The records of a shard's entities in segments that never move.
+struct EntityRecords: BitwiseCopyable {
+    private static let segmentShift = 15
+    private let segments: Lane<Lane<Entity>>
+    /// Records that there is memory for.
+    private(set) var capacity = 0
+
+    /// As many as 31 bits count.
+    init() { segments = .allocate(1 << (31 - EntityRecords.segmentShift)) }
+
+    mutating func addSegment() {
+        let count = 1 << EntityRecords.segmentShift
+        segments[capacity >> EntityRecords.segmentShift] = .allocate(count, inLargePages: capacity > 0)
+        capacity += count
+    }
+
+    func deallocate() {
+        for index in 0..<(capacity >> EntityRecords.segmentShift) { segments[index].deallocate() }
+        segments.deallocate()
+    }
+
+    @unsafe @inline(__always)
+    func pointer(_ index: Int) -> UnsafeMutablePointer<Entity> {
+        unsafe segments[index >> EntityRecords.segmentShift].pointer + (index & ((1 << EntityRecords.segmentShift) &- 1))
+    }
+
+    @inline(__always)
+    func prefetch(_ index: Int) {
+        Prefetch.element(index & ((1 << EntityRecords.segmentShift) &- 1), of: segments[index >> EntityRecords.segmentShift])
+    }
+
+    subscript(_ index: Int) -> Entity {
+        @inline(__always) _read { yield unsafe pointer(index).pointee }
+        @inline(__always) nonmutating _modify { yield unsafe &pointer(index).pointee }
     }
 }
 
@@ -32,24 +107,21 @@ public struct Entity: BitwiseCopyable, @unchecked Sendable {
 struct EntityTable: ~Copyable {
     private var slots: Lane<UInt64>
     private var capacity: Int
-    private(set) var entities: Lane<Entity>
-    private var entityCapacity: Int
+    private(set) var entities = EntityRecords()
     /// Records in use or free, from 0.
     private(set) var recordCount = 0
     private var free: [UInt32] = []
     private(set) var count = 0
 
-    static let recordBytes = MemoryLayout<Entity>.stride + 16
+    static let recordBytes = MemoryLayout<Entity>.stride + 2 * MemoryLayout<UInt64>.stride
 
     init() {
         capacity = 1024
         slots = .allocate(1024, repeating: 0)
-        entityCapacity = 512
-        entities = .allocate(512)
     }
 
     deinit {
-        for index in 0..<recordCount { unsafe entities[index].key?.deallocate() }
+        for index in 0..<recordCount where isUsed(index) { entities[index].freeName() }
         slots.deallocate()
         entities.deallocate()
     }
@@ -71,7 +143,7 @@ struct EntityTable: ~Copyable {
         if slot < count { Prefetch.element(home(hashes[slot]), of: slots) }
         if record < count {
             let value = slots[home(hashes[record])]
-            if value != 0 { Prefetch.element(Int(truncatingIfNeeded: value & 0xFFFF_FFFF) &- 1, of: entities) }
+            if value != 0 { entities.prefetch(Int(truncatingIfNeeded: value & 0xFFFF_FFFF) &- 1) }
         }
     }
 
@@ -96,7 +168,7 @@ struct EntityTable: ~Copyable {
         let index = unsafe makeRecord(hash, key)
         slots[slot] = slotValue(hash, index)
         count += 1
-        bytes += EntityTable.recordBytes + key.count
+        bytes += EntityTable.recordBytes + entities[index].nameBytes
         return (index, true)
     }
 
@@ -114,10 +186,10 @@ struct EntityTable: ~Copyable {
 
     @unsafe
     private func isKey(_ index: Int, _ key: UnsafeRawBufferPointer) -> Bool {
-        let entity = entities[index]
-        guard Int(entity.keyLength) == key.count else { return false }
-        guard let own = unsafe entity.key, let other = key.baseAddress else { return true }
-        return unsafe memcmp(own, other, key.count) == 0
+        let own = unsafe Entity.key(of: entities.pointer(index))
+        guard own.count == key.count else { return false }
+        guard let bytes = own.baseAddress, let other = key.baseAddress else { return true }
+        return unsafe memcmp(bytes, other, key.count) == 0
     }
 
     @unsafe
@@ -126,20 +198,11 @@ struct EntityTable: ~Copyable {
         if let reused = free.popLast() {
             index = Int(reused)
         } else {
-            if recordCount == entityCapacity {
-                let larger = Lane<Entity>.allocate(entityCapacity * 2)
-                larger.copy(from: entities, at: 0, to: 0, count: recordCount)
-                entities.deallocate()
-                entities = larger
-                entityCapacity *= 2
-            }
+            if recordCount == entities.capacity { entities.addSegment() }
             index = recordCount
             recordCount += 1
         }
-        let copy = UnsafeMutableRawPointer.allocate(byteCount: max(1, key.count), alignment: 1)
-        if let start = key.baseAddress { unsafe copy.copyMemory(from: start, byteCount: key.count) }
-        unsafe entities[index] = Entity(
-            hash: hash, key: copy, keyLength: UInt32(key.count), pending: 0, log: TimeLog(), newest: .min, state: [])
+        unsafe entities.pointer(index).initialize(to: Entity(hash, key))
         return index
     }
 
@@ -147,7 +210,8 @@ struct EntityTable: ~Copyable {
         let old = slots
         let oldCapacity = capacity
         capacity *= 2
-        slots = .allocate(capacity, repeating: 0)
+        slots = .allocate(capacity, inLargePages: true)
+        for slot in 0..<capacity { slots[slot] = 0 }
         for position in 0..<oldCapacity where old[position] != 0 {
             let index = Int(old[position] & 0xFFFF_FFFF) - 1
             var slot = home(entities[index].hash)
@@ -174,19 +238,17 @@ struct EntityTable: ~Copyable {
             next = (next &+ 1) & (capacity &- 1)
         }
         slots[slot] = 0
-        unsafe entity.key?.deallocate()
-        bytes -= EntityTable.recordBytes + Int(entity.keyLength)
-        unsafe entities[index].key = nil
+        bytes -= EntityTable.recordBytes + entity.nameBytes
+        entity.freeName()
         entities[index].state = []
         free.append(UInt32(index))
         count -= 1
     }
 
     /// Whether a record stands for an entity, not for a gap.
-    func isUsed(_ index: Int) -> Bool { unsafe entities[index].key != nil }
+    func isUsed(_ index: Int) -> Bool { entities[index].state.contains(.used) }
 
     func withKey<R, E: Error>(_ index: Int, _ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        let entity = entities[index]
-        return unsafe try body(UnsafeRawBufferPointer(start: entity.key, count: Int(entity.keyLength)))
+        unsafe try body(Entity.key(of: entities.pointer(index)))
     }
 }

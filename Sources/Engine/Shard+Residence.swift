@@ -24,10 +24,9 @@ extension Shard {
     }
 
     /// An awaited entity's log as the store had it; `logBytes` is the memory it holds.
-    public mutating func install(_ entity: UInt32, log: TimeLog, newest: Int64, logBytes: Int) {
+    public mutating func install(_ entity: UInt32, log: TimeLog, logBytes: Int) {
         let entities = table.entities
         entities[Int(entity)].log = log
-        entities[Int(entity)].newest = max(newest, entities[Int(entity)].newest)
         entities[Int(entity)].state.formSymmetricDifference([.awaited, .resident])
         bytes += logBytes
     }
@@ -71,10 +70,10 @@ extension Shard {
 
     /// Calls `body` with every waiting row that the store does not have yet; from now on it has them.
     public mutating func takeUnstoredPending(_ body: (PendingRow, _ hash: UInt64, _ key: UnsafeRawBufferPointer) -> Void) {
-        let table = table.entities
+        let entities = table.entities
         pending.takeUnstored { row in
-            let entity = table[Int(row.entity)]
-            unsafe body(row, entity.hash, UnsafeRawBufferPointer(start: entity.key, count: Int(entity.keyLength)))
+            let record = unsafe entities.pointer(Int(row.entity))
+            unsafe body(row, record.pointee.hash, Entity.key(of: record))
         }
     }
 

@@ -71,7 +71,7 @@ public struct Shard: ~Copyable {
             let key = unsafe batch.text.bytes(TextReference(word: batch.keys[row]))
             let (index, isNew) = unsafe table.findOrInsert(batch.hashes[row], key, bytes: &bytes)
             if isNew && !hasColdEntities {
-                table.entities[index].state = .resident
+                table.entities[index].state.insert(.resident)
                 table.entities[index].log.trimmedThrough = expiredThrough.microseconds
             }
             want(index)
@@ -98,29 +98,25 @@ public struct Shard: ~Copyable {
             prefetch(row, of: batch.count)
             let index = Int(located[row])
             let time = batch.times[row]
-            // In place: the record's log must not be copied out while it changes.
-            var entity = entities[index]
-            entity.log.insert(batch, row: row, horizon: horizon, removed: &removed, bytes: &bytes, layout)
+            entities[index].log.insert(batch, row: row, horizon: horizon, removed: &removed, bytes: &bytes, layout)
             if !removed.isEmpty {
                 for chunk in removed { removedChunks.append((UInt32(index), chunk)) }
                 removed.removeAll(keepingCapacity: true)
             }
-            if time > entity.newest { entity.newest = time }
-            if !entity.state.contains(.dirty) { dirty.append(UInt32(index)) }
-            entity.state.formUnion([.dirty, .recent])
+            let state = entities[index].state
+            if !state.contains(.dirty) { dirty.append(UInt32(index)) }
+            entities[index].state = state.union([.dirty, .recent])
             switch mode {
             case .arrival:
-                entities[index] = entity
                 appendRow(index, time: time, partition: batch.partitions[row], offset: batch.offsets[row], rows)
             case .final:
-                entity.pending += 1
+                entities[index].pending += 1
                 if time <= finishedThrough.microseconds { behind += 1 }
-                entities[index] = entity
                 pending.append(
                     PendingRow(
                         time: time, offset: batch.offsets[row], partition: batch.partitions[row], entity: UInt32(index)))
             case .none:
-                entities[index] = entity
+                break
             }
         }
         located.removeAll(keepingCapacity: true)

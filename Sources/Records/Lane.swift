@@ -1,3 +1,7 @@
+private import Glibc
+
+private let largePageBytes = 2 << 20
+
 /// A run of trivially copyable elements: the one place where the data path touches bare memory.
 ///
 /// A lane does not own its memory; who allocated it deallocates it. Bounds are checked in debug builds only.
@@ -28,6 +32,17 @@ public struct Lane<Element: BitwiseCopyable>: BitwiseCopyable, @unchecked Sendab
         let lane = allocate(count)
         unsafe lane.base.initialize(repeating: value, count: count)
         return lane
+    }
+
+    /// Uninitialised memory in the system's large pages where it has them, aligned to those: for tables that are looked up at
+    /// random, where the walk to a small page costs as much as the look.
+    public static func allocate(_ count: Int, inLargePages: Bool) -> Lane {
+        let bytes = count * MemoryLayout<Element>.stride
+        guard inLargePages, bytes >= largePageBytes else { return allocate(count) }
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: largePageBytes)
+        // Where the system refuses, small pages do.
+        unsafe _ = madvise(memory, bytes, MADV_HUGEPAGE)
+        return unsafe Lane(memory.assumingMemoryBound(to: Element.self), count: count)
     }
 
     @inlinable

@@ -61,7 +61,7 @@ public final class CommitRows {
             }
             put(
                 key: { unsafe StateKey.append(entity: key, hash: entity.hash, shard: id, .head, to: &$0) },
-                value: { LogCodec.encodeHead(entity.log, newest: entity.newest, layout, into: &$0) })
+                value: { LogCodec.encodeHead(entity.log, newest: entity.log.newestTime(layout), layout, into: &$0) })
         }
         var after = before
         appendPending(&shard, id, &after)

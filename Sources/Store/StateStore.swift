@@ -77,7 +77,7 @@ public final class StateStore: Sendable {
                     var log = TimeLog()
                     let bytes = log.install(chunk, layout)
                     log.trimmedThrough = head.trimmedThrough
-                    shard.install(awaited[index], log: log, newest: head.newest, logBytes: bytes)
+                    shard.install(awaited[index], log: log, logBytes: bytes)
                 } catch {
                     isCorrupt = true
                 }
@@ -90,7 +90,7 @@ public final class StateStore: Sendable {
             var log = TimeLog()
             log.trimmedThrough = head.trimmedThrough
             let bytes = try bringChunks(&log, prefix: key, nextChunkID: head.nextChunkID, layout)
-            shard.install(entity, log: log, newest: head.newest, logBytes: bytes)
+            shard.install(entity, log: log, logBytes: bytes)
         }
         shard.clearAwaited()
         if isCorrupt { throw StoreError("\(path): an entity's row is corrupt or of another format version") }

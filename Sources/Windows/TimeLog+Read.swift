@@ -42,8 +42,31 @@ extension TimeLog {
                 scratch.positions[index] = LogPosition(group: 0, chunk: 0, row: Int(scratch.rows[index]))
             }
         } else {
-            for index in 0..<count { scratch.positions[index] = position(after: scratch.edges[index], layout) }
+            for index in 0..<count {
+                let edge = scratch.edges[index]
+                scratch.positions[index] = near(scratch.positions[index], edge, layout) ?? position(after: edge, layout)
+            }
         }
+    }
+
+    /// The place behind the last event at or before `edge`, if it is in the chunk where it was last or the one after: edges
+    /// slide along. The place may be of another log, so nothing is taken for granted.
+    @inline(__always)
+    private func near(_ last: LogPosition, _ edge: Int64, _ layout: LogLayout) -> LogPosition? {
+        guard hasManyChunks, last.group < tree.count else { return nil }
+        let tree = tree
+        let group = tree.group(last.group, layout)
+        guard last.chunk < group.count else { return nil }
+        var chunk = last.chunk
+        if chunk &+ 1 < group.count && group.firstTimes[chunk &+ 1] <= edge { chunk &+= 1 }
+        guard group.firstTimes[chunk] <= edge else { return nil }
+        if chunk &+ 1 < group.count {
+            guard group.firstTimes[chunk &+ 1] > edge else { return nil }
+        } else if last.group &+ 1 < tree.count {
+            guard tree.firstTimes(layout)[last.group &+ 1] > edge else { return nil }
+        }
+        let hint = chunk == last.chunk ? last.row : 0
+        return LogPosition(group: last.group, chunk: chunk, row: group[chunk].position(after: edge, near: hint, layout))
     }
 
     public var start: LogPosition { LogPosition(group: 0, chunk: 0, row: 0) }
@@ -217,7 +240,7 @@ extension TimeLog {
 
 /// What finding the places of several edges needs. Whoever made it calls `deallocate`.
 public struct EdgeScratch: BitwiseCopyable {
-    /// The edges, and the place behind each once `findPositions` was called.
+    /// The edges, and the place behind each once `findPositions` was called; it begins its search where the last one ended.
     public let edges: Lane<Int64>
     public let positions: Lane<LogPosition>
     let units: Lane<UInt32>
@@ -225,7 +248,7 @@ public struct EdgeScratch: BitwiseCopyable {
 
     public init(count: Int) {
         edges = .allocate(count)
-        positions = .allocate(count)
+        positions = .allocate(count, repeating: LogPosition(group: 0, chunk: 0, row: 0))
         units = .allocate(count)
         rows = .allocate(count)
     }

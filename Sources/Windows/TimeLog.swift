@@ -25,6 +25,11 @@ public struct TimeLog: BitwiseCopyable, @unchecked Sendable {
     @inline(__always)
     var rootAddress: UInt { root & ~1 }
 
+    /// The time of the newest event. Requires: not empty.
+    public func newestTime(_ layout: LogLayout) -> Int64 {
+        hasManyChunks ? tree.header[0].newest : chunk.lastTime(layout)
+    }
+
     /// Requires: neither empty nor many.
     @inline(__always)
     var chunk: Chunk {
