@@ -46,7 +46,7 @@ let package = Package(
         .target(
             name: "CSimdJSON", cxxSettings: [.unsafeFlags(["-O3"], .when(configuration: .debug))],
             linkerSettings: [.linkedLibrary("simdjson")]),
-        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno", "-ffp-contract=off"])]),
         .target(name: "CZstd", linkerSettings: [.linkedLibrary("zstd")]),
 
         layer("RocksDB", "CRocksDB"),
@@ -54,7 +54,7 @@ let package = Package(
         layer("Parquet", "CZstd"),
         layer("Records", "CSimdJSON"),
 
-        layer("Aggregates", "Records"),
+        layer("Aggregates", "Records", "CKernels"),
         layer("Windows", "Aggregates", "Records", "CKernels"),
         layer("Pipelines", "Aggregates", "Records", .product(name: "Yams", package: "Yams")),
         layer("Engine", "Pipelines", "Windows", "Aggregates", "Records"),
@@ -90,7 +90,7 @@ let package = Package(
         tests(
             "WorkerTests", "Worker", "Store", "Engine", "Pipelines", "Windows", "Records",
             .product(name: "Logging", package: "swift-log")),
-        tests("AggregatesTests", "Aggregates", exclude: ["Golden"]),
+        tests("AggregatesTests", "Aggregates", "Records", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
         tests("FreshetTests", "freshet", "Engine", "Pipelines", "Records"),
         tests("SourceTreeTests"),

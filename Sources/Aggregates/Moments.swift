@@ -3,7 +3,7 @@ public import Records
 /// The exact state of `count sum avg min max var stddev` over a column of integers (decimals are integers at their scale).
 ///
 /// Lift is `add`, combine is `merge`; both are commutative and associative, so no order of arrival and no shape of a log
-/// shows in a value. Lowering to a value is `IntegerColumn`'s.
+/// shows in a value. `lower` makes it a value, `Lowering` a block of them.
 @frozen
 public struct Moments: Sendable, BitwiseCopyable, Equatable {
     public var sum: Int128

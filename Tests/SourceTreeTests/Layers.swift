@@ -23,7 +23,7 @@ enum Layers {
         "Engine": Module(layer: 5, mayImport: ["Pipelines", "Windows", "Aggregates", "Records"]),
         "Pipelines": Module(layer: 4, mayImport: ["Windows", "Aggregates", "Records"], packages: ["Yams"]),
         "Windows": Module(layer: 3, mayImport: ["Aggregates", "Records", "CKernels"]),
-        "Aggregates": Module(layer: 2, mayImport: ["Records"]),
+        "Aggregates": Module(layer: 2, mayImport: ["Records", "CKernels"]),
         "RocksDB": Module(layer: 1, mayImport: ["CRocksDB"]),
         "Kafka": Module(layer: 1, mayImport: ["CRdKafka"]),
         "Parquet": Module(layer: 1, mayImport: ["CZstd"]),

@@ -63,7 +63,7 @@ public enum Exact {
 // MARK: - Numbers of ordinary size
 
 @inline(__always)
-private func powerOfTen(_ exponent: Int) -> UInt64 { powersOfTen[exponent] }
+func powerOfTen(_ exponent: Int) -> UInt64 { powersOfTen[exponent] }
 
 private let powersOfTen: InlineArray<19, UInt64> = [
     1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000,

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lower.h"
+
 /// What a run of integers adds to the moments of a column. `squares` is right while it fits in 64 bits:
 /// n * max(|min|, |max|)^2 < 2^64.
 struct kernel_fold {
