@@ -7,6 +7,11 @@ public import Windows
 public struct Evaluator: ~Copyable {
     public let program: ViewProgram
     private let scratch: EdgeScratch
+    private var lowering = Lowering()
+    /// The states of the rows that wait to be lowered, `firstWaiting` and those after it, by the number of their step.
+    private let states: Lane<MomentsBlock>
+    private var firstWaiting = 0
+    private var waiting = 0
     private var distinct: DistinctSet
     private var doubles: DoubleState
     /// Sums of int64 that left its range and became null.
@@ -15,37 +20,131 @@ public struct Evaluator: ~Copyable {
     public init(_ program: ViewProgram) {
         self.program = program
         scratch = EdgeScratch(count: program.windowsMax + 1)
+        states = .allocate(program.layout.memoCount)
+        for number in 0..<program.layout.memoCount { states[number] = MomentsBlock() }
         distinct = DistinctSet()
         doubles = DoubleState()
     }
 
-    deinit { scratch.deallocate() }
+    deinit {
+        scratch.deallocate()
+        for number in 0..<program.layout.memoCount { states[number].deallocate() }
+        states.deallocate()
+    }
 
     /// Writes every value of the view at instant `time` into row `row` of the buffer.
     public mutating func evaluate(_ log: TimeLog, at time: Int64, into rows: RowBuffer, row: Int) {
-        let layout = program.layout
-        let positions = scratch.positions
+        walk(log, at: time, into: rows, row: row)
+        lower(into: rows)
+    }
+
+    /// Works out what every value of the view at instant `time` is made of, for row `row` of the buffer. The row is whole once
+    /// `lower` was called: many rows together are lowered in a fraction of the time.
+    ///
+    /// Requires: rows come one after another, and nothing else is done to the buffer, until `lower`.
+    public mutating func walk(_ log: TimeLog, at time: Int64, into rows: RowBuffer, row: Int) {
+        if waiting == MomentsBlock.capacity { lower(into: rows) }
+        if waiting == 0 { firstWaiting = row }
+        precondition(row == firstWaiting &+ waiting, "rows are walked one after another")
+        walkPasses(log, at: time, rows, row)
+        waiting &+= 1
+    }
+
+    /// Finishes the rows that were walked.
+    public mutating func lower(into rows: RowBuffer) {
+        guard waiting > 0 else { return }
         for index in 0..<program.passCount {
             let pass = program.passes[index]
+            for index in 0..<pass.columnCount {
+                let column = pass.columns[index]
+                for index in 0..<column.stepCount {
+                    let step = column.steps[index]
+                    for index in 0..<step.outputCount {
+                        let output = step.outputs[index]
+                        overflows &+= lowering.lower(
+                            states[step.number], count: waiting, output.function, scale: column.scale,
+                            words: rows.valueWords[output.value], valid: rows.valueValid[output.value], row: firstWaiting)
+                    }
+                }
+            }
+        }
+        waiting = 0
+    }
+
+    @inline(__always)
+    private mutating func walkPasses(_ log: TimeLog, at time: Int64, _ rows: RowBuffer, _ row: Int) {
+        let layout = program.layout
+        for index in 0..<program.passCount {
+            let pass = program.passes[index]
+            let windowCount = pass.windowCount
             let newer = saturatingSubtract(time, pass.delay)
-            for window in 0..<pass.windowCount {
+            for window in 0..<windowCount {
                 scratch.edges[window] = saturatingSubtract(newer, pass.windows[window]) &- program.olderShift
             }
-            scratch.edges[pass.windowCount] = newer &- program.newerShift
-            log.findPositions(scratch, count: pass.windowCount &+ 1, layout)
+            scratch.edges[windowCount] = newer &- program.newerShift
+            log.findPositions(scratch, count: windowCount &+ 1, layout)
             // The longest window may be the whole life.
-            if pass.isLifetime { positions[pass.windowCount &- 1] = log.start }
-            let end = positions[pass.windowCount]
-            for output in 0..<pass.eventCountCount {
-                let output = pass.eventCounts[output]
-                let count = log.count(from: positions[output.window], to: end, layout)
-                store(LoweredValue(word: Int64(count)), output, rows, row)
+            if pass.isLifetime { scratch.setStart(windowCount &- 1) }
+            if !log.hasManyChunks {
+                evaluateChunk(log, pass, layout, rows, row)
+            } else {
+                evaluateTree(log, pass, layout, rows, row)
             }
-            for column in 0..<pass.columnCount {
-                let column = pass.columns[column]
-                if column.isMoments { moments(column, log, end, layout, rows, row) }
-                if column.hasOthers { others(column, log, end, layout, rows, row) }
+        }
+    }
+
+    /// A log of one chunk, or none: places are rows.
+    @inline(__always)
+    private mutating func evaluateChunk(
+        _ log: TimeLog, _ pass: ViewProgram.Pass, _ layout: LogLayout, _ rows: RowBuffer, _ row: Int
+    ) {
+        let end = scratch.row(pass.windowCount)
+        for index in 0..<pass.eventCountCount {
+            let output = pass.eventCounts[index]
+            store(LoweredValue(word: Int64(end &- scratch.row(output.window))), output, rows, row)
+        }
+        for index in 0..<pass.columnCount {
+            let column = pass.columns[index]
+            if column.stepCount > 0 {
+                var moments = Moments()
+                var walked = end
+                let values = log.values(of: column.column, layout)
+                for index in 0..<column.stepCount {
+                    let step = column.steps[index]
+                    let edge = scratch.row(step.window)
+                    values.addMoments(from: edge, to: walked, to: &moments)
+                    walked = edge
+                    states[step.number].put(moments, row: waiting)
+                }
             }
+            if column.outputCount > 0 { others(column, log, pass.windowCount, layout, rows, row) }
+        }
+    }
+
+    /// A log of many chunks.
+    private mutating func evaluateTree(
+        _ log: TimeLog, _ pass: ViewProgram.Pass, _ layout: LogLayout, _ rows: RowBuffer, _ row: Int
+    ) {
+        let end = scratch.place(pass.windowCount, in: log)
+        for index in 0..<pass.eventCountCount {
+            let output = pass.eventCounts[index]
+            let count = log.count(from: scratch.place(output.window, in: log), to: end, layout)
+            store(LoweredValue(word: Int64(count)), output, rows, row)
+        }
+        for index in 0..<pass.columnCount {
+            let column = pass.columns[index]
+            var moments = Moments()
+            var walked = end
+            for index in 0..<column.stepCount {
+                let step = column.steps[index]
+                let edge = scratch.place(step.window, in: log)
+                if edge != walked {
+                    log.addMoments(column.column, from: edge, to: walked, memo: step.number, to: &moments, layout)
+                    walked = edge
+                }
+                states[step.number].put(moments, row: waiting)
+            }
+            if column.outputCount > 0 { others(column, log, pass.windowCount, layout, rows, row) }
         }
     }
 
@@ -55,31 +154,11 @@ public struct Evaluator: ~Copyable {
         rows.valueValid[output.value][row] = value.isValid ? 1 : 0
     }
 
-    /// The aggregates that are made of integer moments: one walk for all windows.
-    @inline(__always)
-    private mutating func moments(
-        _ column: ViewProgram.ColumnPass, _ log: TimeLog, _ end: LogPosition, _ layout: LogLayout, _ rows: RowBuffer, _ row: Int
-    ) {
-        var moments = Moments()
-        var walked = end
-        for index in 0..<column.outputCount {
-            let output = column.outputs[index]
-            guard output.isMoments else { continue }
-            let edge = scratch.positions[output.window]
-            if edge != walked {
-                log.addMoments(column.column, from: edge, to: walked, memo: output.memo, to: &moments, layout)
-                walked = edge
-            }
-            let value = moments.lower(output.function, scale: column.scale)
-            if !value.isValid && output.function == .sum { overflows &+= 1 }
-            store(value, output, rows, row)
-        }
-    }
-
     /// All other aggregates of a column.
     private mutating func others(
-        _ column: ViewProgram.ColumnPass, _ log: TimeLog, _ end: LogPosition, _ layout: LogLayout, _ rows: RowBuffer, _ row: Int
+        _ column: ViewProgram.ColumnPass, _ log: TimeLog, _ endEdge: Int, _ layout: LogLayout, _ rows: RowBuffer, _ row: Int
     ) {
+        let end = scratch.place(endEdge, in: log)
         var newest: LogRow?
         var hasNewest = false
         var doublesFrom = end
@@ -87,10 +166,9 @@ public struct Evaluator: ~Copyable {
         var extremes: (from: LogPosition, least: LogRow?, greatest: LogRow?) = (end, nil, nil)
         for index in 0..<column.outputCount {
             let output = column.outputs[index]
-            let edge = scratch.positions[output.window]
+            let edge = scratch.place(output.window, in: log)
             switch output.function {
             case .count:
-                guard !column.isMoments else { continue }
                 let count = log.validCount(column.column, from: edge, to: end, layout)
                 store(LoweredValue(word: Int64(count)), output, rows, row)
             case .last:

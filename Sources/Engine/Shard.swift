@@ -119,6 +119,7 @@ public struct Shard: ~Copyable {
                 break
             }
         }
+        evaluator.lower(into: rows)
         located.removeAll(keepingCapacity: true)
     }
 
@@ -153,6 +154,7 @@ public struct Shard: ~Copyable {
     /// Requires: no log is awaited.
     public mutating func finishRows(_ rows: RowBuffer) -> Bool {
         precondition(awaited.isEmpty, "install comes before finish")
+        defer { evaluator.lower(into: rows) }
         while readyFrom < ready.count {
             if rows.room == 0 { return true }
             let row = ready[readyFrom]
@@ -185,7 +187,7 @@ public struct Shard: ~Copyable {
         rows.partitions[row] = Int64(partition)
         rows.offsets[row] = offset
         writeEntity(index, rows, row)
-        evaluator.evaluate(table.entities[index].log, at: time, into: rows, row: row)
+        evaluator.walk(table.entities[index].log, at: time, into: rows, row: row)
         rows.count = row + 1
     }
 

@@ -19,21 +19,26 @@ public final class ViewProgram {
         var function: AggregateFunction
         var window: Int
         var value: Int
-        /// Made of a column's moments.
-        var isMoments: Bool
-        /// The number under which long logs remember the way through the window.
-        var memo: Int
+    }
+
+    /// What is made of a column's moments over one window.
+    struct MomentsStep: BitwiseCopyable {
+        var window: Int
+        /// The number under which long logs remember the way through the window, and states wait to be lowered.
+        var number: Int
+        var outputs: Lane<Output>
+        var outputCount: Int
     }
 
     /// Outputs of one column in one pass, from the shortest window to the longest.
     struct ColumnPass: BitwiseCopyable {
         var column: Int
         var kind: LogLayout.Kind
-        /// Some outputs are made of moments,
-        var isMoments: Bool
-        /// and some are not.
-        var hasOthers: Bool
         var scale: Int?
+        /// What is made of moments,
+        var steps: Lane<MomentsStep>
+        var stepCount: Int
+        /// and what is not.
         var outputs: Lane<Output>
         var outputCount: Int
     }
@@ -88,32 +93,31 @@ public final class ViewProgram {
             let windows = windowsOf[index]
             let windowsBefore = windowsOf[..<index].reduce(0) { $0 + $1.count }
             windowsMax = max(windowsMax, windows.count)
-            func isMoments(_ function: AggregateFunction, _ input: Int?) -> Bool {
-                guard let input, withMoments.contains(input) else { return false }
-                return function.needs.isDisjoint(with: [.ends, .distinct])
-            }
             func outputs(of input: Int?) -> [Output] {
                 values.filter { $0.element.input == input }
                     .map { value in
                         let window = windows.firstIndex(of: value.element.window?.microseconds ?? .max)!
-                        return Output(
-                            function: value.element.function, window: window, value: value.offset,
-                            isMoments: isMoments(value.element.function, input),
-                            memo: (windowsBefore + window) * withMoments.count
-                                + (input.flatMap { withMoments.firstIndex(of: $0) } ?? 0))
+                        return Output(function: value.element.function, window: window, value: value.offset)
                     }
                     .sorted { $0.window < $1.window }
             }
             let columnPasses = plan.inputs.indices.compactMap { input -> ColumnPass? in
                 let outputs = outputs(of: input)
                 guard !outputs.isEmpty else { return nil }
-                let column = layout.column(input)
                 var scale: Int?
                 if case .decimal(let digits)? = plan.inputs[input].type { scale = digits }
+                let ordinal = withMoments.firstIndex(of: input)
+                let lowered = outputs.filter { ordinal != nil && $0.function.isMadeOfMoments }
+                let others = outputs.filter { ordinal == nil || !$0.function.isMadeOfMoments }
+                let steps = Set(lowered.map(\.window)).sorted().map { window in
+                    let outputs = lowered.filter { $0.window == window }
+                    return MomentsStep(
+                        window: window, number: (windowsBefore + window) * withMoments.count + ordinal!,
+                        outputs: lane(outputs), outputCount: outputs.count)
+                }
                 return ColumnPass(
-                    column: input, kind: column.kind,
-                    isMoments: outputs.contains(where: \.isMoments), hasOthers: !outputs.allSatisfy(\.isMoments),
-                    scale: scale, outputs: lane(outputs), outputCount: outputs.count)
+                    column: input, kind: layout.column(input).kind, scale: scale, steps: lane(steps), stepCount: steps.count,
+                    outputs: lane(others), outputCount: others.count)
             }
             let eventCounts = outputs(of: nil)
             passes[index] = Pass(
@@ -127,7 +131,12 @@ public final class ViewProgram {
     deinit {
         for index in 0..<passCount {
             let pass = passes[index]
-            for column in 0..<pass.columnCount { pass.columns[column].outputs.deallocate() }
+            for column in 0..<pass.columnCount {
+                let column = pass.columns[column]
+                for step in 0..<column.stepCount { column.steps[step].outputs.deallocate() }
+                column.steps.deallocate()
+                column.outputs.deallocate()
+            }
             pass.columns.deallocate()
             pass.eventCounts.deallocate()
             pass.windows.deallocate()

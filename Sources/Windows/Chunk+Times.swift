@@ -118,18 +118,24 @@ extension Chunk {
         return position
     }
 
-    /// `position(after:)`, which is `hint` or little more as a rule.
+    /// `position(after:)`, which is near `hint` as a rule.
     @inline(__always)
     func position(after edge: Int64, near hint: Int, _ layout: LogLayout) -> Int {
         let lane = lane(LogLayout.timeLane, layout)
         guard lane.width == 4, hint <= count, let units = floorUnits(edge) else { return position(after: edge, layout) }
         let words = lane.unsignedWords
-        guard hint == 0 || words[hint &- 1] <= units else { return position(after: edge, layout) }
         var position = hint
-        let last = min(count, hint &+ 4)
-        while position < last && words[position] <= units { position &+= 1 }
-        return position < last || position == count ? position : self.position(after: edge, layout)
+        var steps = 0
+        while position < count && words[position] <= units && steps < Chunk.nearSteps {
+            (position, steps) = (position &+ 1, steps &+ 1)
+        }
+        if steps > 0 { return steps < Chunk.nearSteps ? position : self.position(after: edge, layout) }
+        while position > 0 && words[position &- 1] > units && steps < Chunk.nearSteps {
+            (position, steps) = (position &- 1, steps &+ 1)
+        }
+        return steps < Chunk.nearSteps ? position : self.position(after: edge, layout)
     }
+    private static let nearSteps = 6
 
     /// The whole units from the base to an edge, cut to 32 bits; nil where the edge is before the base.
     @inline(__always)

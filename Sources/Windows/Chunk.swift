@@ -182,6 +182,9 @@ public struct PackedLane: BitwiseCopyable, @unchecked Sendable {
         self.width = width
     }
 
+    /// A lane of no chunk.
+    static let none = unsafe PackedLane(UnsafeMutableRawPointer(bitPattern: 8)!, width: 0)
+
     /// The bytes that a signed number takes.
     @inline(__always)
     static func width(of word: Int64) -> Int {

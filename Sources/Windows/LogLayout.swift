@@ -32,7 +32,7 @@ public struct LogLayout: BitwiseCopyable, Sendable {
     public let isOrdered: Bool
     let momentCount: Int
     /// Memos that a log of many chunks keeps, one per window and column: the evaluator numbers them.
-    let memoCount: Int
+    public let memoCount: Int
     let laneCount: Int
     let hasText: Bool
     /// Where a chunk's first lane begins: behind the header, a width per lane, and the base of the offsets.

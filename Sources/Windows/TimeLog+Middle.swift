@@ -46,18 +46,16 @@ extension TimeLog {
         if near || slot >= layout.memoCount { return addChunks(column, from: from, to: to, to: &moments, layout) }
         let tree = tree
         let memo = tree.memos(layout)[slot]
-        let start = tree.group(from.group, layout)[from.chunk].id
-        guard memo.epoch == tree.header[0].epoch && memo.start == start else {
+        var tail = Moments()
+        guard memo.epoch == tree.header[0].epoch, tree.walk(from, to: memo.start, column, &tail, layout) else {
             return remember(column, from: from, to: to, slot, to: &moments, layout)
         }
         var place = to
         var walked = 0
-        var tail = Moments()
         while true {
             guard tree.step(&place, backTo: from, layout) else {
-                // The memo reaches beyond the place: all of the way was walked.
-                moments.merge(tail)
-                return
+                // The memo reaches beyond the place.
+                return addChunks(column, from: from, to: to, to: &moments, layout)
             }
             let group = tree.group(place.group, layout)
             if group[place.chunk].id == memo.last { break }
@@ -98,6 +96,25 @@ extension TimeLog {
 }
 
 extension ChunkTree {
+    /// Chunks before the start of a memo that are walked: edges go back a little where events come out of order.
+    private static let backMax = 3
+
+    /// Adds the moments of the chunks after `from` through the one with an id; false where that is not near.
+    @inline(__always)
+    fileprivate func walk(
+        _ from: LogPosition, to id: UInt32, _ column: LogLayout.Column, _ moments: inout Moments, _ layout: LogLayout
+    ) -> Bool {
+        let group = group(from.group, layout)
+        let last = min(group.count &- 1, from.chunk &+ ChunkTree.backMax)
+        var chunk = from.chunk
+        while group[chunk].id != id {
+            if chunk == last { return false }
+            chunk &+= 1
+            moments.merge(group.moments(column, layout)[chunk])
+        }
+        return true
+    }
+
     /// Goes back one chunk; false where that is the chunk of `from`.
     @inline(__always)
     fileprivate func step(_ place: inout LogPosition, backTo from: LogPosition, _ layout: LogLayout) -> Bool {

@@ -38,18 +38,17 @@ extension TimeLog {
     public func findPositions(_ scratch: EdgeScratch, count: Int, _ layout: LogLayout) {
         if !hasManyChunks && !isEmpty {
             chunk.positions(after: scratch.edges, count: count, units: scratch.units, into: scratch.rows, layout)
-            for index in 0..<count {
-                scratch.positions[index] = LogPosition(group: 0, chunk: 0, row: Int(scratch.rows[index]))
-            }
+        } else if isEmpty {
+            for index in 0..<count { scratch.rows[index] = 0 }
         } else {
             for index in 0..<count {
                 let edge = scratch.edges[index]
-                scratch.positions[index] = near(scratch.positions[index], edge, layout) ?? position(after: edge, layout)
+                scratch.places[index] = near(scratch.places[index], edge, layout) ?? position(after: edge, layout)
             }
         }
     }
 
-    /// The place behind the last event at or before `edge`, if it is in the chunk where it was last or the one after: edges
+    /// The place behind the last event at or before `edge`, if it is in the chunk where it was last or one beside it: edges
     /// slide along. The place may be of another log, so nothing is taken for granted.
     @inline(__always)
     private func near(_ last: LogPosition, _ edge: Int64, _ layout: LogLayout) -> LogPosition? {
@@ -58,14 +57,18 @@ extension TimeLog {
         let group = tree.group(last.group, layout)
         guard last.chunk < group.count else { return nil }
         var chunk = last.chunk
-        if chunk &+ 1 < group.count && group.firstTimes[chunk &+ 1] <= edge { chunk &+= 1 }
+        if group.firstTimes[chunk] > edge && chunk > 0 {
+            chunk &-= 1
+        } else if chunk &+ 1 < group.count && group.firstTimes[chunk &+ 1] <= edge {
+            chunk &+= 1
+        }
         guard group.firstTimes[chunk] <= edge else { return nil }
         if chunk &+ 1 < group.count {
             guard group.firstTimes[chunk &+ 1] > edge else { return nil }
         } else if last.group &+ 1 < tree.count {
             guard tree.firstTimes(layout)[last.group &+ 1] > edge else { return nil }
         }
-        let hint = chunk == last.chunk ? last.row : 0
+        let hint = chunk == last.chunk ? last.row : chunk < last.chunk ? group[chunk].count : 0
         return LogPosition(group: last.group, chunk: chunk, row: group[chunk].position(after: edge, near: hint, layout))
     }
 
@@ -240,23 +243,68 @@ extension TimeLog {
 
 /// What finding the places of several edges needs. Whoever made it calls `deallocate`.
 public struct EdgeScratch: BitwiseCopyable {
-    /// The edges, and the place behind each once `findPositions` was called; it begins its search where the last one ended.
     public let edges: Lane<Int64>
-    public let positions: Lane<LogPosition>
     let units: Lane<UInt32>
+    /// The rows behind the edges, of a log of one chunk or none.
     let rows: Lane<UInt32>
+    /// The places behind the edges of a log of many, where the next search begins.
+    let places: Lane<LogPosition>
 
     public init(count: Int) {
         edges = .allocate(count)
-        positions = .allocate(count, repeating: LogPosition(group: 0, chunk: 0, row: 0))
         units = .allocate(count)
         rows = .allocate(count)
+        places = .allocate(count, repeating: LogPosition(group: 0, chunk: 0, row: 0))
     }
 
     public func deallocate() {
         edges.deallocate()
-        positions.deallocate()
         units.deallocate()
         rows.deallocate()
+        places.deallocate()
+    }
+
+    /// The row behind an edge of the last search. Requires: its log has one chunk or none.
+    @inline(__always)
+    public func row(_ index: Int) -> Int { Int(rows[index]) }
+
+    /// The place behind an edge of the last search, which was in `log`.
+    @inline(__always)
+    public func place(_ index: Int, in log: TimeLog) -> LogPosition {
+        log.hasManyChunks ? places[index] : LogPosition(group: 0, chunk: 0, row: Int(rows[index]))
+    }
+
+    /// Moves an edge of the last search to the beginning.
+    public func setStart(_ index: Int) {
+        rows[index] = 0
+        places[index] = LogPosition(group: 0, chunk: 0, row: 0)
+    }
+}
+
+/// A column of a log of one chunk.
+public struct ChunkColumn: BitwiseCopyable {
+    private let words: PackedLane
+    private let nulls: PackedLane
+
+    init(_ words: PackedLane, nulls: PackedLane) {
+        self.words = words
+        self.nulls = nulls
+    }
+
+    /// Adds the values of the events `[from, to)`.
+    @inline(__always)
+    public func addMoments(from: Int, to: Int, to moments: inout Moments) {
+        if nulls.width == 0 { return words.addMoments(from: from, to: to, to: &moments) }
+        for row in from..<to where nulls[row] == 0 { moments.add(words[row]) }
+    }
+}
+
+extension TimeLog {
+    /// A column's integers. Requires: one chunk or none.
+    @inline(__always)
+    public func values(of index: Int, _ layout: LogLayout) -> ChunkColumn {
+        if isEmpty { return ChunkColumn(.none, nulls: .none) }
+        let column = layout.column(index)
+        return ChunkColumn(chunk.words(column, layout), nulls: chunk.nulls(column, layout))
     }
 }

@@ -48,7 +48,7 @@ struct StateStoreTests {
         var expected: Set<[UInt8]> = []
         for name in names {
             guard let log = log(live, name), log.hasManyChunks else { continue }
-            log.forEachChunk(layout) { chunk in
+            log.forEachChunk(cards.program.layout) { chunk in
                 let chunkID = (0..<4).map { UInt8(truncatingIfNeeded: chunk.id >> (24 - 8 * $0)) }
                 expected.insert([0, 0, 0, UInt8(name.utf8.count)] + Array(name.utf8) + [1] + chunkID)
             }
