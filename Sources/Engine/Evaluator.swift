@@ -178,6 +178,12 @@ public struct Evaluator: ~Copyable {
             case .first:
                 store(value(of: log.oldest(column.column, from: edge, to: end, layout), column, layout, rows), output, rows, row)
             case .countDistinct:
+                if column.flagsDistinct && log.hasManyChunks,
+                    let count = log.distinctCount(column.column, from: edge, through: scratch.edges[endEdge], layout)
+                {
+                    store(LoweredValue(word: Int64(count)), output, rows, row)
+                    continue
+                }
                 if distinctFrom == end { distinct.removeAll() }
                 if edge != distinctFrom {
                     distinct.insert(column.column, of: log, from: edge, to: distinctFrom, layout)

@@ -38,6 +38,8 @@ public final class ViewProgram {
         /// What is made of moments,
         var steps: Lane<MomentsStep>
         var stepCount: Int
+        /// Whether long logs keep flags of the last occurrences of values as of this pass's instant.
+        var flagsDistinct: Bool
         /// and what is not.
         var outputs: Lane<Output>
         var outputCount: Int
@@ -101,6 +103,10 @@ public final class ViewProgram {
                     }
                     .sorted { $0.window < $1.window }
             }
+            // The flags follow one instant: that of the least delay.
+            func distinctDelay(of input: Int) -> TimeSpan? {
+                plan.values.filter { $0.input == input && $0.function == .countDistinct }.map(\.delay).min()
+            }
             let columnPasses = plan.inputs.indices.compactMap { input -> ColumnPass? in
                 let outputs = outputs(of: input)
                 guard !outputs.isEmpty else { return nil }
@@ -117,7 +123,7 @@ public final class ViewProgram {
                 }
                 return ColumnPass(
                     column: input, kind: layout.column(input).kind, scale: scale, steps: lane(steps), stepCount: steps.count,
-                    outputs: lane(others), outputCount: others.count)
+                    flagsDistinct: delay == distinctDelay(of: input), outputs: lane(others), outputCount: others.count)
             }
             let eventCounts = outputs(of: nil)
             passes[index] = Pass(

@@ -1,17 +1,27 @@
 internal import Records
 
 extension Chunk {
-    /// A chunk for one event: lanes as narrow as it needs.
-    static func allocate(for batch: EventBatch, row: Int, capacity: Int, id: UInt32, _ layout: LogLayout) -> Chunk {
+    /// A chunk for one event: lanes as narrow as it needs. In a log of many, last occurrences are flagged.
+    static func allocate(
+        for batch: EventBatch, row: Int, capacity: Int, id: UInt32, isOneOfMany: Bool, _ layout: LogLayout
+    ) -> Chunk {
         let widths = Lane<UInt8>.allocate(layout.laneCount, repeating: 0)
         defer { widths.deallocate() }
         let frame = TimeFrame(base: batch.times[row], unit: .second, width: 4)
         raise(widths, for: batch, row: row, offsetBase: batch.offsets[row], layout)
         widths[LogLayout.timeLane] = 4
+        if isOneOfMany { flagLast(widths, layout) }
         let chunk = allocate(capacity: capacity, widths: widths, id: id, layout)
         chunk.header[0].timeBase = frame.base
         if layout.isOrdered { chunk.offsetBase(layout)[0] = widths[LogLayout.offsetLane] == 4 ? batch.offsets[row] : 0 }
         return chunk
+    }
+
+    /// Makes lanes for the flags of last occurrences.
+    static func flagLast(_ widths: Lane<UInt8>, _ layout: LogLayout) {
+        for index in 0..<layout.columnCount where layout.column(index).lastLane >= 0 {
+            widths[layout.column(index).lastLane] = 1
+        }
     }
 
     /// Raises widths, but for that of the times, to what an event needs.
@@ -116,6 +126,7 @@ extension Chunk {
             let column = layout.column(index)
             let isValid = batch.valid[index][row] != 0
             nulls(column, layout)[position] = isValid ? 0 : 1
+            if column.lastLane >= 0 { lane(column.lastLane, layout)[position] = 0 }
             guard column.wordLane >= 0 else { continue }
             let words = lane(column.wordLane, layout)
             let word = batch.words[index][row]
@@ -153,6 +164,10 @@ extension Chunk {
         for index in 0..<layout.columnCount {
             let column = layout.column(index)
             nulls(column, layout).copy(from: other.nulls(column, layout), at: from, to: count, count: length)
+            if column.lastLane >= 0 {
+                lane(column.lastLane, layout).copy(
+                    from: other.lane(column.lastLane, layout), at: from, to: count, count: length)
+            }
             guard column.wordLane >= 0 else { continue }
             let words = words(column, layout)
             let source = other.words(column, layout)
@@ -167,6 +182,24 @@ extension Chunk {
         }
         header[0].count += UInt8(length)
         state.insert(.dirty)
+    }
+
+    /// The same events with lanes for the flags of last occurrences, for the first chunk of many; this one is freed.
+    func flagging(bytes: inout Int, _ layout: LogLayout) -> Chunk {
+        guard layout.distinctCount > 0 else { return self }
+        let widths = Lane<UInt8>.allocate(layout.laneCount)
+        defer { widths.deallocate() }
+        widths.copy(from: self.widths(layout), at: 0, to: 0, count: layout.laneCount)
+        Chunk.flagLast(widths, layout)
+        let copy = Chunk.allocate(capacity: capacity, widths: widths, id: id, layout)
+        copy.header[0].timeBase = header[0].timeBase
+        copy.header[0].unit = header[0].unit
+        if layout.isOrdered { copy.offsetBase(layout)[0] = offsetBase(layout)[0] }
+        copy.append(self, from: 0, to: count, layout)
+        copy.state = state
+        bytes += copy.bytes(layout)
+        bytes -= free(layout)
+        return copy
     }
 
     /// A chunk of the events `[from, to)` in lanes as wide as these, with room for `capacity`.

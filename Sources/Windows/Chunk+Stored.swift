@@ -7,7 +7,10 @@ extension Chunk {
     public static func loading(events: Int, id: UInt32, _ layout: LogLayout) -> Chunk {
         let widths = Lane<UInt8>.allocate(layout.laneCount, repeating: 8)
         defer { widths.deallocate() }
-        for index in 0..<layout.columnCount { widths[layout.column(index).validityLane] = 1 }
+        for index in 0..<layout.columnCount {
+            widths[layout.column(index).validityLane] = 1
+            if layout.column(index).lastLane >= 0 { widths[layout.column(index).lastLane] = 0 }
+        }
         let chunk = allocate(capacity: max(1, events), widths: widths, id: id, layout)
         chunk.header[0].unit = .microsecond
         return chunk
@@ -35,7 +38,7 @@ extension Chunk {
     }
 
     /// The same events in lanes as narrow as they allow; the loading chunk is freed. Requires: an event.
-    func narrowed(capacity: Int, _ layout: LogLayout) -> Chunk {
+    func narrowed(capacity: Int, isOneOfMany: Bool, _ layout: LogLayout) -> Chunk {
         let widths = Lane<UInt8>.allocate(layout.laneCount, repeating: 0)
         defer { widths.deallocate() }
         for index in 0..<layout.laneCount {
@@ -47,6 +50,7 @@ extension Chunk {
             guard column.kind == .double || column.kind == .text, widths[column.wordLane] > 0 else { continue }
             widths[column.wordLane] = 8
         }
+        if isOneOfMany { Chunk.flagLast(widths, layout) }
         var offsetBase: Int64 = 0
         if layout.isOrdered {
             var last = offset(0, layout)

@@ -21,10 +21,10 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
     init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
     private static func totalsAt(_ capacity: Int, _ layout: LogLayout) -> Int {
-        headerBytes + 16 * capacity + Chunk.roundedUp(capacity * (1 + layout.columnCount))
+        headerBytes + 16 * capacity + Chunk.roundedUp(capacity * (1 + layout.countCount))
     }
     private static func momentsAt(_ capacity: Int, _ layout: LogLayout) -> Int {
-        (totalsAt(capacity, layout) + 4 * layout.columnCount + 15) & ~15
+        (totalsAt(capacity, layout) + 4 * layout.countCount + 15) & ~15
     }
 
     static func bytes(capacity: Int, _ layout: LogLayout) -> Int {
@@ -59,7 +59,7 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
     private var eventCounts: Lane<UInt8> {
         unsafe Lane((base + ChunkGroup.headerBytes + 16 &* capacity).assumingMemoryBound(to: UInt8.self), count: capacity)
     }
-    /// Values of each chunk in a column.
+    /// Values of each chunk in a column; behind the columns, last occurrences.
     private func valueCounts(_ column: Int) -> Lane<UInt8> {
         let start = unsafe base + ChunkGroup.headerBytes + (17 &+ column) &* capacity
         return unsafe Lane(start.assumingMemoryBound(to: UInt8.self), count: capacity)
@@ -67,7 +67,7 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
     /// Values of the group, by column.
     func valueTotals(_ layout: LogLayout) -> Lane<Int32> {
         let start = unsafe base + ChunkGroup.totalsAt(capacity, layout)
-        return unsafe Lane(start.assumingMemoryBound(to: Int32.self), count: layout.columnCount)
+        return unsafe Lane(start.assumingMemoryBound(to: Int32.self), count: layout.countCount)
     }
     /// Moments of a column: of chunk i at i, of the whole group at `capacity`. Requires: the column keeps them.
     func moments(_ column: LogLayout.Column, _ layout: LogLayout) -> Lane<Moments> {
@@ -129,6 +129,9 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         for position in 0..<layout.columnCount {
             let column = layout.column(position)
             valueCounts(position)[index] = UInt8(chunk.validCount(column, from: 0, to: chunk.count, layout))
+            if column.lastLane >= 0 {
+                valueCounts(column.lastCount)[index] = UInt8(chunk.lane(column.lastLane, layout).sum(from: 0, to: chunk.count))
+            }
             guard column.moments >= 0 else { continue }
             var moments = Moments()
             chunk.addMoments(column, from: 0, to: chunk.count, to: &moments, layout)
@@ -147,8 +150,8 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         chunkPointers.move(from: from, to: to, count: length)
         firstTimes.move(from: from, to: to, count: length)
         eventCounts.move(from: from, to: to, count: length)
+        for position in 0..<layout.countCount { valueCounts(position).move(from: from, to: to, count: length) }
         for position in 0..<layout.columnCount {
-            valueCounts(position).move(from: from, to: to, count: length)
             let column = layout.column(position)
             if column.moments >= 0 { moments(column, layout).move(from: from, to: to, count: length) }
         }
@@ -160,8 +163,10 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         chunkPointers.copy(from: other.chunkPointers, at: from, to: at, count: length)
         firstTimes.copy(from: other.firstTimes, at: from, to: at, count: length)
         eventCounts.copy(from: other.eventCounts, at: from, to: at, count: length)
-        for position in 0..<layout.columnCount {
+        for position in 0..<layout.countCount {
             valueCounts(position).copy(from: other.valueCounts(position), at: from, to: at, count: length)
+        }
+        for position in 0..<layout.columnCount {
             let column = layout.column(position)
             guard column.moments >= 0 else { continue }
             moments(column, layout).copy(from: other.moments(column, layout), at: from, to: at, count: length)
@@ -180,8 +185,10 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
     /// The group's own figures from those of its chunks.
     func summarize(_ layout: LogLayout) {
         header[0].events = Int32(events(from: 0, to: count))
-        for position in 0..<layout.columnCount {
+        for position in 0..<layout.countCount {
             valueTotals(layout)[position] = Int32(values(position, from: 0, to: count))
+        }
+        for position in 0..<layout.columnCount {
             let column = layout.column(position)
             guard column.moments >= 0 else { continue }
             let moments = moments(column, layout)
@@ -207,6 +214,19 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
             unsafe (moments.pointer + index).pointee.add(word)
             unsafe (moments.pointer + capacity).pointee.add(word)
         }
+    }
+}
+
+extension ChunkGroup {
+    /// Raises or lowers one of the counts of a chunk.
+    @inline(__always)
+    func count(_ change: Int, _ position: Int, chunk index: Int, _ layout: LogLayout) {
+        valueCounts(position)[index] = UInt8(truncatingIfNeeded: Int(valueCounts(position)[index]) &+ change)
+        valueTotals(layout)[position] &+= Int32(truncatingIfNeeded: change)
+    }
+
+    func clearCount(_ position: Int, chunk index: Int, _ layout: LogLayout) {
+        count(-Int(valueCounts(position)[index]), position, chunk: index, layout)
     }
 }
 

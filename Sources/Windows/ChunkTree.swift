@@ -4,7 +4,7 @@ internal import Records
 
 /// The log of an entity with more than one chunk: groups of up to 32 chunks, with moments per chunk and per group.
 ///
-///     header | memo … | group … | first time of each … | per column and for all: values of each group …
+///     header | memo … | last occurrences … | group … | first time of each … | per column and for all: values of each group …
 ///
 /// Chunks are in order and never empty; so are groups. An event may come anywhere: a full chunk or group splits in
 /// halves, or starts a new one where the event is the newest. So the shape depends on the order of arrival, and no value
@@ -30,24 +30,51 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
     init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
     private static func groupsAt(_ layout: LogLayout) -> Int {
+        lastOccurrencesAt(layout) &+ (layout.distinctCount &* 8 &+ 15) & ~15
+    }
+    private static func lastOccurrencesAt(_ layout: LogLayout) -> Int {
         headerBytes &+ layout.memoCount &* MemoryLayout<MiddleMemo>.stride
     }
     private static func bytes(capacity: Int, _ layout: LogLayout) -> Int {
-        groupsAt(layout) + 16 * capacity + Chunk.roundedUp(4 * capacity * (1 + layout.columnCount))
+        groupsAt(layout) + 16 * capacity + Chunk.roundedUp(4 * capacity * (1 + layout.countCount))
     }
     func bytes(_ layout: LogLayout) -> Int { ChunkTree.bytes(capacity: capacity, layout) }
 
-    static func allocate(capacity: Int, _ layout: LogLayout) -> ChunkTree {
+    private static func allocateBare(capacity: Int, _ layout: LogLayout) -> ChunkTree {
         let tree = unsafe ChunkTree(.allocate(byteCount: bytes(capacity: capacity, layout), alignment: 16))
         tree.header[0] = Header(
             groups: 0, capacity: Int32(capacity), nextChunkID: 0, epoch: 1, coveredThrough: .min, newest: .min, disorder: 0)
-        for slot in 0..<layout.memoCount { tree.memos(layout)[slot] = MiddleMemo() }
         return tree
+    }
+
+    static func allocate(capacity: Int, _ layout: LogLayout) -> ChunkTree {
+        let tree = allocateBare(capacity: capacity, layout)
+        for slot in 0..<layout.memoCount { tree.memos(layout)[slot] = MiddleMemo() }
+        for index in 0..<layout.distinctCount {
+            unsafe tree.lastOccurrences(layout)[index] = UInt(bitPattern: LastOccurrences.make().base)
+        }
+        return tree
+    }
+
+    private func lastOccurrences(_ layout: LogLayout) -> Lane<UInt> {
+        unsafe Lane(
+            (base + ChunkTree.lastOccurrencesAt(layout)).assumingMemoryBound(to: UInt.self), count: layout.distinctCount)
+    }
+
+    /// Requires: the column's distinct values are counted.
+    func lastOccurrences(_ column: LogLayout.Column, _ layout: LogLayout) -> LastOccurrences {
+        let address = lastOccurrences(layout)[column.lastCount &- layout.columnCount]
+        return unsafe LastOccurrences(base: UnsafeMutableRawPointer(bitPattern: address)!)
     }
 
     /// Frees the tree, not its groups; gives the bytes that it held.
     func free(_ layout: LogLayout) -> Int {
-        let held = bytes(layout)
+        var held = bytes(layout)
+        for index in 0..<layout.columnCount where layout.column(index).lastLane >= 0 {
+            let last = lastOccurrences(layout.column(index), layout)
+            held += last.bytes - last.takeGrowth()
+            last.free()
+        }
         unsafe base.deallocate()
         return held
     }
@@ -87,13 +114,14 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
     func inserting(_ group: ChunkGroup, at index: Int, _ layout: LogLayout) -> ChunkTree {
         var tree = self
         if count == capacity {
-            tree = ChunkTree.allocate(capacity: capacity * 2, layout)
+            tree = ChunkTree.allocateBare(capacity: capacity * 2, layout)
             let capacity = tree.header[0].capacity
             tree.header[0] = header[0]
             tree.header[0].capacity = capacity
             tree.memos(layout).copy(from: memos(layout), at: 0, to: 0, count: layout.memoCount)
+            tree.lastOccurrences(layout).copy(from: lastOccurrences(layout), at: 0, to: 0, count: layout.distinctCount)
             tree.copy(from: self, at: 0, to: 0, count, layout)
-            _ = free(layout)
+            unsafe base.deallocate()
         }
         tree.copy(from: tree, at: index, to: index + 1, tree.count - index, layout)
         tree.header[0].groups += 1
@@ -104,7 +132,7 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
     private func copy(from other: ChunkTree, at source: Int, to target: Int, _ length: Int, _ layout: LogLayout) {
         groupPointers(layout).copy(from: other.groupPointers(layout), at: source, to: target, count: length)
         firstTimes(layout).copy(from: other.firstTimes(layout), at: source, to: target, count: length)
-        for column in -1..<layout.columnCount {
+        for column in -1..<layout.countCount {
             totals(column, layout).copy(from: other.totals(column, layout), at: source, to: target, count: length)
         }
     }
@@ -114,7 +142,7 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         unsafe groupPointers(layout)[index] = UInt(bitPattern: group.base)
         firstTimes(layout)[index] = group.firstTimes[0]
         totals(-1, layout)[index] = Int32(group.events)
-        for column in 0..<layout.columnCount { totals(column, layout)[index] = group.valueTotals(layout)[column] }
+        for column in 0..<layout.countCount { totals(column, layout)[index] = group.valueTotals(layout)[column] }
     }
 
     /// One event more in a group, at `row` of the batch.
@@ -124,6 +152,12 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         totals(-1, layout)[index] &+= 1
         for column in 0..<layout.columnCount where batch.valid[column][row] != 0 { totals(column, layout)[index] &+= 1 }
         noteTime(time)
+    }
+
+    /// Raises or lowers one of the counts of a group.
+    @inline(__always)
+    func count(_ change: Int, _ position: Int, group index: Int, _ layout: LogLayout) {
+        totals(position, layout)[index] &+= Int32(truncatingIfNeeded: change)
     }
 
     func removeFirstGroup(_ layout: LogLayout) {

@@ -24,6 +24,10 @@ public struct LogLayout: BitwiseCopyable, Sendable {
         var wordLane: Int
         /// Position among the columns that keep moments per chunk, or -1.
         var moments: Int
+        /// The lane that flags the last occurrences of values, in long logs; -1 where nobody counts distinct ones.
+        var lastLane: Int
+        /// Position of the number of last occurrences among the counts that are kept per chunk: behind those of the columns' values.
+        var lastCount: Int
     }
 
     private let lane: Lane<Column>
@@ -35,6 +39,8 @@ public struct LogLayout: BitwiseCopyable, Sendable {
     public let memoCount: Int
     let laneCount: Int
     let hasText: Bool
+    /// Columns whose distinct values are counted.
+    let distinctCount: Int
     /// Where a chunk's first lane begins: behind the header, a width per lane, and the base of the offsets.
     let lanesAt: Int
 
@@ -50,18 +56,26 @@ public struct LogLayout: BitwiseCopyable, Sendable {
         lane = .allocate(columns.count)
         var next = isOrdered ? 3 : 1
         var moments = 0
+        var distinct = 0
         for (index, (kind, needs)) in columns.enumerated() {
             let keepsMoments = kind == .integer && !needs.isDisjoint(with: [.sum, .squares, .extremes])
+            let isDistinct = kind != .presence && needs.contains(.distinct)
             lane[index] = Column(
                 kind: kind, needs: needs, validityLane: next, wordLane: kind == .presence ? -1 : next + 1,
-                moments: keepsMoments ? moments : -1)
-            next += kind == .presence ? 1 : 2
+                moments: keepsMoments ? moments : -1, lastLane: isDistinct ? next + 2 : -1,
+                lastCount: isDistinct ? columns.count + distinct : -1)
+            next += kind == .presence ? 1 : isDistinct ? 3 : 2
+            distinct += isDistinct ? 1 : 0
             moments += keepsMoments ? 1 : 0
         }
         momentCount = moments
+        distinctCount = distinct
         laneCount = next
         lanesAt = Chunk.roundedUp(Chunk.widthsAt + next) + (isOrdered ? 8 : 0)
     }
+
+    /// Counts that are kept per chunk and per group: of the values of each column, and of the last occurrences.
+    var countCount: Int { columnCount &+ distinctCount }
 
     public func deallocate() { lane.deallocate() }
 

@@ -11,7 +11,7 @@ extension TimeLog {
             chunk.free(layout)
             return 0
         }
-        self.chunk = chunk.narrowed(capacity: Chunk.capacity(for: chunk.count), layout)
+        self.chunk = chunk.narrowed(capacity: Chunk.capacity(for: chunk.count), isOneOfMany: false, layout)
         self.chunk.state = .stored
         return self.chunk.bytes(layout)
     }
@@ -35,7 +35,7 @@ extension TimeLog {
             let group = ChunkGroup.allocate(capacity: groupCount > 1 ? ChunkGroup.chunkMax : max(4, members.count), layout)
             bytes += ChunkGroup.bytes(capacity: group.capacity, layout)
             for chunk in members {
-                let narrow = chunk.narrowed(capacity: Chunk.capacity(for: chunk.count), layout)
+                let narrow = chunk.narrowed(capacity: Chunk.capacity(for: chunk.count), isOneOfMany: true, layout)
                 narrow.state = .stored
                 bytes += narrow.bytes(layout)
                 group.insert(narrow, at: group.count, layout)

@@ -8,6 +8,7 @@ extension TimeLog {
     mutating func insertIntoTree(
         _ batch: EventBatch, row: Int, horizon: Int64, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout
     ) {
+        if layout.distinctCount > 0 { prepareDistinct(for: batch.times[row], bytes: &bytes, layout) }
         var (groupIndex, chunkIndex) = place(batch, row: row, layout)
         var chunk = tree.group(groupIndex, layout)[chunkIndex]
         var position = chunk.insertionPosition(
@@ -35,6 +36,9 @@ extension TimeLog {
         if layout.hasText { bytes += chunk.heapBytes - before }
         group.addEvent(batch, row: row, chunk: chunkIndex, layout)
         tree.addEvent(batch, row: row, group: groupIndex, layout)
+        if layout.distinctCount > 0 {
+            addToDistinct(LogPosition(group: groupIndex, chunk: chunkIndex, row: position), layout)
+        }
     }
 
     /// The chunk that an event belongs to.
@@ -85,7 +89,8 @@ extension TimeLog {
     /// An empty chunk behind all others.
     private mutating func appendChunk(_ batch: EventBatch, row: Int, bytes: inout Int, _ layout: LogLayout) {
         let chunk = Chunk.allocate(
-            for: batch, row: row, capacity: TimeLog.lastChunkCapacity, id: tree.nextChunkID(), layout)
+            for: batch, row: row, capacity: TimeLog.lastChunkCapacity, id: tree.nextChunkID(), isOneOfMany: true,
+            layout)
         bytes += chunk.bytes(layout)
         tree.forgetDisorder()
         let group = grown(tree.count - 1, bytes: &bytes, layout)
@@ -141,6 +146,7 @@ extension TimeLog {
                 let chunk = group[expired]
                 guard chunk.count > 0, chunk.lastTime(layout) <= horizon else { break }
                 trimmedThrough = max(trimmedThrough, chunk.lastTime(layout))
+                if layout.distinctCount > 0 { removeFromDistinct(chunk, layout) }
                 if chunk.state.contains(.stored) { removed.append(chunk.id) }
                 bytes -= chunk.free(layout)
                 expired += 1

@@ -72,7 +72,7 @@ public struct TimeLog: BitwiseCopyable, @unchecked Sendable {
         _ batch: EventBatch, row: Int, horizon: Int64, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout
     ) {
         if isEmpty {
-            chunk = Chunk.allocate(for: batch, row: row, capacity: 1, id: 0, layout)
+            chunk = Chunk.allocate(for: batch, row: row, capacity: 1, id: 0, isOneOfMany: false, layout)
             bytes += chunk.bytes(layout)
         } else if !hasManyChunks {
             makeRoom(batch, row: row, horizon: horizon, bytes: &bytes, layout)
@@ -124,7 +124,8 @@ public struct TimeLog: BitwiseCopyable, @unchecked Sendable {
     }
 
     /// The one chunk becomes the first of many.
-    private mutating func plantTree(_ full: Chunk, bytes: inout Int, _ layout: LogLayout) {
+    private mutating func plantTree(_ chunk: Chunk, bytes: inout Int, _ layout: LogLayout) {
+        let full = chunk.flagging(bytes: &bytes, layout)
         full.header[0].id = 0
         full.state = .dirty
         let tree = ChunkTree.allocate(capacity: 2, layout)

@@ -177,6 +177,8 @@ struct Schedule {
         case .double: return .word(Int64(bitPattern: Double.random(in: -1e9...1e9, using: &random).bitPattern))
         case .text:
             let length = [0, 1, 7, 8, 9, 100].randomElement(using: &random)!
+            // Half of them come again and again.
+            if random.isOneIn(2) { return .text(Array(repeating: UInt8.random(in: 0...9, using: &random), count: length)) }
             return .text((0..<length).map { _ in UInt8.random(in: 0...255, using: &random) })
         }
     }

@@ -17,7 +17,7 @@ struct TimeLogTests {
             let seed = UInt64(layout)
             var random = SeededGenerator(seed: seed)
             let schedule = Schedule(
-                layout: Schedule.layouts[layout], eventCount: 12_000, disorder: disorder, grain: 1, retention: nil,
+                layout: Schedule.layouts[layout], eventCount: 8_000, disorder: disorder, grain: 1, retention: nil,
                 farPastOneIn: farPastOneIn)
             run(schedule, seed: seed, &random)
         }
@@ -67,6 +67,7 @@ struct TimeLogTests {
         let batch = EventBatch(columnCount: layout.columnCount, capacity: 1)
         var bytes = 0
         var newest: Int64 = 1_000_000
+        var distinct = 0
         for index in 0..<schedule.eventCount {
             var event = schedule.event(index, newest: &newest, using: &random)
             event.time = schedule.scaled(event.time, using: &random)
@@ -75,7 +76,10 @@ struct TimeLogTests {
             log.insert(event, into: batch, horizon: horizon, removed: &removed, bytes: &bytes, layout)
             model.insert(event)
             store.remove(removed, place)
-            if layout.memoCount > 0 && index % 3 == 0 { checkMemos(log, schedule, newest: newest * schedule.unit, &random, place) }
+            if index % 97 == 0 {
+                distinct += checkDistinct(log, model, schedule, newest: newest * schedule.unit, &random, place)
+            }
+            if layout.memoCount > 0 && index % 5 == 0 { checkMemos(log, schedule, newest: newest * schedule.unit, &random, place) }
             if random.isOneIn(200) {
                 store.check(log, place)
                 store.commit(log)
@@ -88,6 +92,9 @@ struct TimeLogTests {
         store.check(log, place)
         bytes -= log.free(layout)
         #expect(bytes == 0, "bytes that were not given back; \(place)")
+        if layout.memoCount == 3 && layout.columnCount > 1 && schedule.eventCount > 300 && schedule.retention == nil {
+            #expect(distinct > 0, "\(place)")
+        }
         #expect(log.isEmpty)
     }
 
@@ -141,6 +148,33 @@ struct TimeLogTests {
             log.addMoments(index, from: from, to: to, to: &moments, layout)
             check(moments, model.moments(index, range), needs, "column \(index) \(edges) \(place)")
         }
+    }
+
+    /// Distinct values by their last occurrences, at an edge that mostly moves on and sometimes back.
+    private func checkDistinct(
+        _ log: TimeLog, _ model: LogModel, _ schedule: Schedule, newest: Int64, _ random: inout SeededGenerator, _ place: String
+    ) -> Int {
+        let layout = schedule.layout
+        guard log.hasManyChunks else { return 0 }
+        var end = newest
+        if random.isOneIn(2) { end -= Int64.random(in: 0...(schedule.disorder * schedule.unit), using: &random) }
+        if random.isOneIn(40) { end -= 5_000 * schedule.unit }
+        var counted = 0
+        for index in 0..<layout.columnCount where layout.column(index).needs.contains(.distinct) {
+            for window in [Int64(20), 900, 30_000] {
+                let edge = end - window * schedule.unit
+                // What is out of reach may have left.
+                if let retention = schedule.retention, edge < newest - retention * schedule.unit { continue }
+                let events = model.events[model.count(through: edge)..<max(model.count(through: edge), model.count(through: end))]
+                let expected = Set(events.map { $0.cells[index] }.filter(\.isValid)).count
+                guard let count = log.distinctCount(index, from: log.position(after: edge, layout), through: end, layout) else {
+                    continue
+                }
+                #expect(count == expected, "column \(index) window \(window) end \(end) \(place)")
+                counted += 1
+            }
+        }
+        return counted
     }
 
     /// Windows that slide along give the same with what they remember as without.
