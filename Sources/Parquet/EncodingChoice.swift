@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// `Encoding` of parquet.thrift, as far as it is written here.
 ///
 /// BYTE_STREAM_SPLIT would compress doubles better, but Spark's vectorized reader refuses it.
@@ -12,6 +14,8 @@ enum Encoding: Int32 {
 /// nearby and repetition far apart show.
 private struct Sample {
     var distinctShare = 0.0
+    /// Of the lower halves of words that are no texts.
+    var distinctShareOfHalves = 0.0
     var deltaBits = 0.0
     /// A lower bound of the width that dictionary indices would have.
     var indexBits = 0
@@ -41,8 +45,29 @@ private struct Sample {
                 let indexed = unsafe dictionary.index(sample, limit: count, into: indices.baseAddress.unsafelyUnwrapped)
                 distinctShare = indexed ? Double(dictionary.count) / Double(count) : 1
                 indexBits = dictionary.indexWidth
+                guard unsafe values.text == nil else { return }
+                for i in 0..<count { unsafe words[i] &= 0xFFFF_FFFF }
+                _ = unsafe dictionary.index(sample, limit: count, into: indices.baseAddress.unsafelyUnwrapped)
+                distinctShareOfHalves = Double(dictionary.count) / Double(count)
             }
         }
+        sampled = min(values.count, runs * runValues)
+    }
+
+    private var sampled = 0
+
+    /// About how many of `count` values are distinct, if all that there could be are equally frequent: of M such, n draws hit
+    /// M * (1 - exp(-n / M)). Where some are more frequent there are more.
+    func distinctValues(of count: Int) -> Int {
+        if distinctShare >= 1 { return count }
+        // (1 - exp(-x)) / x falls from 1 to 0: halving finds x = n / M.
+        var (low, high) = (0.0, 1024.0)
+        for _ in 0..<30 {
+            let middle = (low + high) / 2
+            if (1 - exp(-middle)) / middle > distinctShare { low = middle } else { high = middle }
+        }
+        let possible = Double(sampled) / high
+        return Int(possible * (1 - exp(-Double(count) / possible)))
     }
 
     private func deltaWidth(_ words: UnsafePointer<Int64>, count: Int, wraps32: Bool) -> Int {
@@ -57,29 +82,36 @@ private struct Sample {
     }
 }
 
-/// Picks the encoding that promises the smallest chunk for little work. After `rleDictionary`, `dictionary` and `indices` are
+/// Picks the encoding that promises the smallest chunk for little work, and whether compressing it promises anything. After `rleDictionary`, `dictionary` and `indices` are
 /// those of the values.
 ///
 /// Requires: at least one value, and room for as many indices.
 func chooseEncoding(
     _ values: ChunkValues, type: PhysicalType, dictionary: inout ValueDictionary, indices: UnsafeMutablePointer<UInt32>
-) -> Encoding {
-    if type == .boolean { return .plain }
+) -> (encoding: Encoding, compresses: Bool) {
+    if type == .boolean { return (.plain, true) }
     let sample = Sample(values, wraps32: type == .int32, dictionary: &dictionary)
     let plainBits = type == .int32 ? 32.0 : 64.0
     let isInteger = type == .int32 || type == .int64
-    let withoutDictionary: Encoding = isInteger && sample.deltaBits < plainBits - 2 ? .deltaBinaryPacked : .plain
+    let usesDeltas = isInteger && sample.deltaBits < plainBits - 2
+    // Where even half a number hardly ever comes again, as in most means of many values, a compressor finds next to nothing
+    // and the reader has it to undo.
+    let withoutDictionary: (encoding: Encoding, compresses: Bool) =
+        usesDeltas ? (.deltaBinaryPacked, true) : (.plain, sample.distinctShareOfHalves < 0.6 || values.count < 1024)
 
     // Even of 50,000 equally frequent values, a sample shows ten or so twice.
     if sample.distinctShare > 0.998 { return withoutDictionary }
-    if withoutDictionary == .deltaBinaryPacked && sample.deltaBits < Double(sample.indexBits) { return withoutDictionary }
+    if usesDeltas && sample.deltaBits < Double(sample.indexBits) { return withoutDictionary }
 
     // Past these shares an entry and its indices take about as much as the values.
     let limit = type == .byteArray ? values.count / 4 * 3 : values.count / 2
-    guard unsafe dictionary.index(values, limit: limit, into: indices) else { return withoutDictionary }
-    if withoutDictionary == .deltaBinaryPacked {
+    let expected = sample.distinctValues(of: values.count)
+    // A dictionary that is given up late costs as much as one that is kept.
+    if expected > min(limit, Bounds.dictionaryEntries) { return withoutDictionary }
+    guard unsafe dictionary.index(values, limit: limit, expected: expected, into: indices) else { return withoutDictionary }
+    if usesDeltas {
         let entryBits = plainBits * Double(dictionary.count) / Double(values.count)
         if sample.deltaBits < Double(dictionary.indexWidth) + entryBits { return withoutDictionary }
     }
-    return .rleDictionary
+    return (.rleDictionary, true)
 }
