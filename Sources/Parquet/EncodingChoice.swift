@@ -14,8 +14,6 @@ enum Encoding: Int32 {
 /// nearby and repetition far apart show.
 private struct Sample {
     var distinctShare = 0.0
-    /// Of the lower halves of words that are no texts.
-    var distinctShareOfHalves = 0.0
     var deltaBits = 0.0
     /// A lower bound of the width that dictionary indices would have.
     var indexBits = 0
@@ -42,32 +40,47 @@ private struct Sample {
             deltaBits /= Double(count)
             unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count) { indices in
                 let sample = unsafe ChunkValues(words: words, count: count, text: values.text)
-                let indexed = unsafe dictionary.index(sample, limit: count, into: indices.baseAddress.unsafelyUnwrapped)
+                let indexed = unsafe dictionary.index(
+                    sample, limit: count, expected: count, into: indices.baseAddress.unsafelyUnwrapped)
                 distinctShare = indexed ? Double(dictionary.count) / Double(count) : 1
                 indexBits = dictionary.indexWidth
-                guard unsafe values.text == nil else { return }
-                for i in 0..<count { unsafe words[i] &= 0xFFFF_FFFF }
-                _ = unsafe dictionary.index(sample, limit: count, into: indices.baseAddress.unsafelyUnwrapped)
-                distinctShareOfHalves = Double(dictionary.count) / Double(count)
+                if indexed { unsafe countRare(indices.baseAddress.unsafelyUnwrapped, count: count, entries: dictionary.count) }
             }
         }
-        sampled = min(values.count, runs * runValues)
     }
 
+    /// Values that came up to three times, and how often they did in all; the rest are few and frequent, as zeros may be.
+    private var rare = (distinct: 0, occurrences: 0)
     private var sampled = 0
 
-    /// About how many of `count` values are distinct, if all that there could be are equally frequent: of M such, n draws hit
-    /// M * (1 - exp(-n / M)). Where some are more frequent there are more.
-    func distinctValues(of count: Int) -> Int {
-        if distinctShare >= 1 { return count }
-        // (1 - exp(-x)) / x falls from 1 to 0: halving finds x = n / M.
-        var (low, high) = (0.0, 1024.0)
-        for _ in 0..<30 {
-            let middle = (low + high) / 2
-            if (1 - exp(-middle)) / middle > distinctShare { low = middle } else { high = middle }
+    private mutating func countRare(_ indices: UnsafePointer<UInt32>, count: Int, entries: Int) {
+        sampled = count
+        unsafe withUnsafeTemporaryAllocation(of: UInt16.self, capacity: entries) { occurrences in
+            unsafe occurrences.initialize(repeating: 0)
+            for i in 0..<count { unsafe occurrences[Int(indices[i])] += 1 }
+            for i in 0..<entries where unsafe occurrences[i] <= 3 {
+                rare.distinct += 1
+                rare.occurrences += unsafe Int(occurrences[i])
+            }
         }
-        let possible = Double(sampled) / high
-        return Int(possible * (1 - exp(-Double(count) / possible)))
+    }
+
+    /// About how many of `count` values are distinct, if the rare ones are all as rare: of M such, n draws hit
+    /// M * (1 - exp(-n / M)).
+    func distinctValues(of count: Int) -> Int {
+        guard sampled > 0 else { return count }
+        let frequent = distinctShare * Double(sampled) - Double(rare.distinct)
+        let share = Double(rare.occurrences) / Double(sampled)
+        guard rare.distinct < rare.occurrences else { return Int(frequent + share * Double(count)) }
+        // (1 - exp(-x)) / x falls from 1 to 0: halving finds x = n / M.
+        let hit = Double(rare.distinct) / Double(rare.occurrences)
+        var (low, high) = (0.0, 16.0)
+        for _ in 0..<24 {
+            let middle = (low + high) / 2
+            if (1 - exp(-middle)) / middle > hit { low = middle } else { high = middle }
+        }
+        let possible = Double(rare.occurrences) / high
+        return Int(frequent + possible * (1 - exp(-share * Double(count) / possible)))
     }
 
     private func deltaWidth(_ words: UnsafePointer<Int64>, count: Int, wraps32: Bool) -> Int {
@@ -82,8 +95,27 @@ private struct Sample {
     }
 }
 
-/// Picks the encoding that promises the smallest chunk for little work, and whether compressing it promises anything. After `rleDictionary`, `dictionary` and `indices` are
-/// those of the values.
+/// Whether the lower halves of numbers, of which a few are looked at, come again so seldom that a compressor would find next to
+/// nothing: those of most means of many values. The halves of prices are few, as are their digits after the point.
+private func looksIncompressible(_ values: ChunkValues, dictionary: inout ValueDictionary) -> Bool {
+    let (few, runValues) = (256, 16)
+    guard unsafe values.text == nil, values.count >= 4 * few else { return false }
+    return unsafe withUnsafeTemporaryAllocation(of: Int64.self, capacity: few) { halves in
+        unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: few) { indices in
+            let words = unsafe halves.baseAddress.unsafelyUnwrapped
+            let stride = values.count / (few / runValues)
+            for i in 0..<few {
+                unsafe words[i] = values.words[i / runValues * stride + i % runValues] & 0xFFFF_FFFF
+            }
+            let sample = unsafe ChunkValues(words: words, count: few, text: nil)
+            return unsafe !dictionary.index(
+                sample, limit: few / 10 * 7, expected: few, into: indices.baseAddress.unsafelyUnwrapped)
+        }
+    }
+}
+
+/// Picks the encoding that promises the smallest chunk for little work, and whether compressing it promises anything. After
+/// `rleDictionary`, `dictionary` and `indices` are those of the values.
 ///
 /// Requires: at least one value, and room for as many indices.
 func chooseEncoding(
@@ -94,10 +126,10 @@ func chooseEncoding(
     let plainBits = type == .int32 ? 32.0 : 64.0
     let isInteger = type == .int32 || type == .int64
     let usesDeltas = isInteger && sample.deltaBits < plainBits - 2
-    // Where even half a number hardly ever comes again, as in most means of many values, a compressor finds next to nothing
-    // and the reader has it to undo.
-    let withoutDictionary: (encoding: Encoding, compresses: Bool) =
-        usesDeltas ? (.deltaBinaryPacked, true) : (.plain, sample.distinctShareOfHalves < 0.6 || values.count < 1024)
+    var withoutDictionary: (encoding: Encoding, compresses: Bool) {
+        // The dictionary is used for looking, too, and is no other's any more then.
+        usesDeltas ? (.deltaBinaryPacked, true) : (.plain, !looksIncompressible(values, dictionary: &dictionary))
+    }
 
     // Even of 50,000 equally frequent values, a sample shows ten or so twice.
     if sample.distinctShare > 0.998 { return withoutDictionary }
