@@ -60,7 +60,7 @@ let package = Package(
         layer("Engine", "Pipelines", "Windows", "Aggregates", "Records"),
 
         layer("Store", "Engine", "Windows", "Aggregates", "Records", "RocksDB"),
-        layer("History", "Engine", "Pipelines", "Records", "Parquet", "CZstd"),
+        layer("History", "Engine", "Pipelines", "Records", "Parquet", "CZstd", "CKernels"),
         layer(
             "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Records", "Kafka", "CZstd",
             .product(name: "DequeModule", package: "swift-collections"), .product(name: "Logging", package: "swift-log")),

@@ -3,6 +3,12 @@ internal import Parquet
 internal import Pipelines
 internal import Records
 
+/// The memory that parts are encoded with, one after the other.
+public final class PartMemory {
+    let writer = WriterMemory()
+    public init() {}
+}
+
 /// Rows that are to become one Parquet file, written under a hidden name that no reader looks at, then published by a
 /// rename once the commit that fixes its rows is durable.
 public final class Part: @unchecked Sendable {
@@ -13,6 +19,7 @@ public final class Part: @unchecked Sendable {
     private let folder: String
     private let schema: LogSchema
     private(set) var rows: DayRows?
+    private var isWritten = false
 
     init(folder: String, unique: String, schema: LogSchema, rows: DayRows) {
         self.folder = folder
@@ -31,19 +38,26 @@ public final class Part: @unchecked Sendable {
         return name[...slash] + "." + name[name.index(after: slash)...] + ".inprogress"
     }
 
-    /// Writes the file. Any thread may do it, once; the rows are let go.
-    public func write(sync: Bool) throws(HistoryError) {
-        guard let rows else { preconditionFailure("a part is written once") }
+    /// Writes the file. Any thread may do it, once.
+    public func write(sync: Bool, memory: PartMemory = PartMemory()) throws(HistoryError) {
+        guard let rows, !isWritten else { preconditionFailure("a part is written once") }
         let path = "\(folder)/\(Part.hiddenName(of: name))"
         try Folder.make(String(path[..<path.lastIndex(of: "/")!]))
         do throws(ParquetError) {
-            var writer = try FileWriter(path: path, schema: schema.columns, metadata: schema.metadata)
+            var writer = try FileWriter(path: path, schema: schema.columns, metadata: schema.metadata, memory: memory.writer)
             try writer.write(rowCount: rows.count, columns: schema.data(rows))
             _ = try writer.finish(sync: sync)
         } catch {
             throw HistoryError(error)
         }
-        self.rows = nil
+        isWritten = true
+    }
+
+    /// Gives the rows back, which the part needs no more. Requires: it was written.
+    func takeRows() -> DayRows? {
+        precondition(isWritten, "rows that are in no file yet")
+        defer { rows = nil }
+        return rows
     }
 
     static func publish(_ name: String, in folder: String) throws(HistoryError) {

@@ -1,22 +1,31 @@
+internal import CKernels
 public import Engine
 internal import Records
 
 /// The number of rows of a view and a checksum of their entities, event times and values that does not depend on the rows'
 /// order, nor on partition, offset or when they were made: equal rows, equal checksum.
+///
+/// The checksum is the sum of the rows' hashes. They are made a column at a time over a block of rows: a row's hash is a long
+/// chain, but the rows do not wait for each other.
 public struct RowChecksum: Equatable, Sendable {
     public private(set) var rows = 0
     public private(set) var checksum: UInt64 = 0
 
+    /// Their hashes, and those of the texts of one column, stay in the nearest cache.
+    private static let blockRows = 1024
+
     public init() {}
 
     public mutating func add(_ buffer: RowBuffer) {
-        for row in 0..<buffer.count {
-            var hash = RowChecksum.mix(0x9E37_79B9_7F4A_7C15, UInt64(bitPattern: buffer.times[row]))
-            for column in buffer.entity { hash = RowChecksum.mix(hash, word(column, row, buffer)) }
-            for column in buffer.values {
-                hash = RowChecksum.mix(hash, column.valid[row] == 0 ? 0x6E75_6C6C : word(column, row, buffer) ^ 0x9E37)
+        unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.blockRows) { hashes in
+            unsafe withUnsafeTemporaryAllocation(of: Int64.self, capacity: Self.blockRows) { texts in
+                var row = 0
+                while row < buffer.count {
+                    let count = min(Self.blockRows, buffer.count - row)
+                    unsafe checksum &+= RowChecksum.sum(buffer, row, count, hashes.baseAddress!, texts.baseAddress!)
+                    row += count
+                }
             }
-            checksum &+= hash
         }
         rows += buffer.count
     }
@@ -26,13 +35,29 @@ public struct RowChecksum: Equatable, Sendable {
         checksum &+= other.checksum
     }
 
-    private func word(_ column: Column, _ row: Int, _ buffer: RowBuffer) -> UInt64 {
-        guard column.type == .string else { return UInt64(bitPattern: column.words[row]) }
-        return unsafe EntityKey.hash(buffer.text.bytes(TextReference(word: column.words[row])))
+    private static func sum(
+        _ buffer: RowBuffer, _ row: Int, _ count: Int, _ hashes: UnsafeMutablePointer<UInt64>,
+        _ texts: UnsafeMutablePointer<Int64>
+    ) -> UInt64 {
+        unsafe hashes.initialize(repeating: 0, count: count)
+        unsafe kernel_hash(hashes, buffer.times.pointer + row, nil, count)
+        for column in buffer.entity { unsafe kernel_hash(hashes, words(column, buffer, row, count, texts), nil, count) }
+        for column in buffer.values {
+            unsafe kernel_hash(hashes, words(column, buffer, row, count, texts), column.valid.pointer + row, count)
+        }
+        return unsafe kernel_sum_of_hashes(hashes, count)
     }
 
-    private static func mix(_ state: UInt64, _ word: UInt64) -> UInt64 {
-        let (high, low) = (state ^ word).multipliedFullWidth(by: 0xD6E8_FEB8_6659_FD93)
-        return (high ^ low) &+ state
+    /// A column's words from a row on; those of texts become the texts' hashes, which do not tell where the texts lie.
+    @unsafe
+    private static func words(
+        _ column: Column, _ buffer: RowBuffer, _ row: Int, _ count: Int, _ texts: UnsafeMutablePointer<Int64>
+    ) -> UnsafePointer<Int64> {
+        guard column.type == .string else { return unsafe UnsafePointer(column.words.pointer + row) }
+        for index in 0..<count where column.valid[row + index] != 0 {
+            let text = TextReference(word: column.words[row + index])
+            unsafe texts[index] = unsafe Int64(bitPattern: EntityKey.hash(buffer.text.bytes(text)))
+        }
+        return unsafe UnsafePointer(texts)
     }
 }

@@ -87,7 +87,8 @@ final class SegmentWriter {
         self.descriptor = descriptor
         length = 0
         unsafe context = ZSTD_createCCtx()
-        unsafe _ = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 1)
+        // Segments do not last, and are written on the loop: half the work of level 1, a third more bytes.
+        unsafe _ = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, -5)
         unsafe _ = ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
         try write(Segment.magic, count: Segment.magic.count)
     }

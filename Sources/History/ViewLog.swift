@@ -20,6 +20,8 @@ public final class ViewLog {
     private let keepsSegments: Bool
 
     private var days: [Int64: DayRows] = [:]
+    /// Emptied days whose memory the next ones take: asking the system for it again costs as much as filling it.
+    private var spare: [DayRows] = []
     private var gathered = 0
     private var gatheredSince: Int64?
     private var sequence = 0
@@ -92,14 +94,24 @@ public final class ViewLog {
             let day = DayRows.day(of: rows.times[from])
             var to = from + 1
             while to < rows.count && DayRows.day(of: rows.times[to]) == day { to += 1 }
-            let target =
-                days[day] ?? DayRows(day: day, entity: entityTypes, values: valueTypes, capacity: max(256, to - from))
-            days[day] = target
+            let target = days[day] ?? newDay(day, rows: to - from)
             target.append(rows, from: from, to: to, created: created)
             from = to
         }
         gathered += rows.count
         if gatheredSince == nil { gatheredSince = created }
+    }
+
+    private func newDay(_ day: Int64, rows: Int) -> DayRows {
+        let target: DayRows
+        if let used = spare.popLast() {
+            used.restart(day: day)
+            target = used
+        } else {
+            target = DayRows(day: day, entity: entityTypes, values: valueTypes, capacity: max(256, rows))
+        }
+        days[day] = target
+        return target
     }
 
     /// Whether the gathered rows are enough or old enough to become parts.
@@ -141,6 +153,9 @@ public final class ViewLog {
 
     /// A part was written.
     public func wrote(_ part: Part) {
+        if let rows = part.takeRows(), spare.reduce(rows.capacity, { $0 + $1.capacity }) <= Bounds.spareRowsMax {
+            spare.append(rows)
+        }
         for conversion in conversions where conversion.parts.contains(where: { $0 === part }) { conversion.unwritten -= 1 }
     }
 

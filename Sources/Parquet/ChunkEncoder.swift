@@ -1,6 +1,7 @@
 /// What the footer says about a column chunk.
 struct ChunkMetadata {
     var encoding: Encoding
+    var compression: Compression
     var valueCount: Int
     var nullCount: Int
     var statistics: Statistics?
@@ -18,12 +19,13 @@ struct ChunkMetadata {
 /// Encodes column chunks one after the other; owns the memory that all of them use.
 ///
 ///     chunk            [dictionary page] data page...
-///     page             header (Thrift), body (one zstd frame)
+///     page             header (Thrift), body (one zstd frame, or as it is in chunks that would not become smaller)
 ///     data page (v1)   [length u32, definition levels] values
 ///
 /// Definition levels (1 for a value, 0 for null) are there only in nullable columns.
 struct ChunkEncoder: ~Copyable, Sendable {
-    private let path: String
+    /// Of the file, for errors.
+    var path = ""
     private let compressor: Compressor
     private var dictionary = ValueDictionary()
     private var indices = Scratch<UInt32>()
@@ -32,8 +34,7 @@ struct ChunkEncoder: ~Copyable, Sendable {
     private var compressed = ByteBuffer(capacity: Bounds.bytesOfPage)
     private var header = ThriftCompact()
 
-    init(path: String, compressionLevel: Int32) {
-        self.path = path
+    init(compressionLevel: Int32) {
         compressor = Compressor(level: compressionLevel)
     }
 
@@ -55,13 +56,14 @@ struct ChunkEncoder: ~Copyable, Sendable {
         let type = schema.type.physical
 
         let indices = unsafe self.indices.room(for: valueCount)
-        let encoding =
-            valueCount == 0 ? .plain : unsafe chooseEncoding(values, type: type, dictionary: &dictionary, indices: indices)
+        let (encoding, compresses) =
+            valueCount == 0
+            ? (.plain, true) : unsafe chooseEncoding(values, type: type, dictionary: &dictionary, indices: indices)
         let distinct =
             encoding == .rleDictionary
             ? unsafe ChunkValues(words: dictionary.words, count: dictionary.count, text: values.text) : values
         var chunk = ChunkMetadata(
-            encoding: encoding, valueCount: rowCount, nullCount: rowCount - valueCount,
+            encoding: encoding, compression: compresses ? .zstd : .none, valueCount: rowCount, nullCount: rowCount - valueCount,
             statistics: Statistics(distinct, type: schema.type))
 
         if encoding == .rleDictionary {
@@ -141,12 +143,13 @@ struct ChunkEncoder: ~Copyable, Sendable {
         _ kind: PageKind, of chunk: inout ChunkMetadata, to output: inout ByteBuffer
     ) throws(ParquetError) {
         precondition(page.count <= Int32.max, "a text of 2 GiB")
-        try compressor.compress(page, into: &compressed, path: path)
+        if chunk.compression == .zstd { try compressor.compress(page, into: &compressed, path: path) }
+        let size = chunk.compression == .zstd ? compressed.count : page.count
         header.removeAll()
-        header.pageHeader(kind, uncompressedSize: page.count, compressedSize: compressed.count)
+        header.pageHeader(kind, uncompressedSize: page.count, compressedSize: size)
         unsafe output.append(header.bytes.bytes)
-        unsafe output.append(compressed.bytes)
+        unsafe output.append(chunk.compression == .zstd ? compressed.bytes : page.bytes)
         chunk.uncompressedSize += header.bytes.count + page.count
-        chunk.compressedSize += header.bytes.count + compressed.count
+        chunk.compressedSize += header.bytes.count + size
     }
 }

@@ -23,8 +23,11 @@ struct FileMetadata {
     static let version: Int32 = 2
 }
 
-/// `CompressionCodec.ZSTD`.
-private let zstd: Int32 = 6
+/// `CompressionCodec` of parquet.thrift, as far as it is written here.
+enum Compression: Int32 {
+    case none = 0
+    case zstd = 6
+}
 
 /// `PageType`.
 private let dataPage: Int32 = 0
@@ -137,7 +140,7 @@ extension ThriftCompact {
                 for encoding in encodings { metadata.element(encoding.rawValue) }
                 metadata.list(3, of: .binary, count: 1)
                 metadata.element(column.name)
-                metadata.i32(4, zstd)
+                metadata.i32(4, chunk.compression.rawValue)
                 metadata.i64(5, chunk.valueCount)
                 metadata.i64(6, chunk.uncompressedSize)
                 metadata.i64(7, chunk.compressedSize)

@@ -1,4 +1,13 @@
-/// Writes a Parquet file of a flat schema, row group by row group, zstd-compressed.
+/// The memory that a file is written with: several may use it one after the other, never two at a time.
+public final class WriterMemory: @unchecked Sendable {
+    fileprivate var output = ByteBuffer(capacity: Bounds.writeBytes)
+    fileprivate var encoder: ChunkEncoder
+
+    /// Requires: a compression level of zstd's.
+    public init(compressionLevel: Int32 = 1) { encoder = ChunkEncoder(compressionLevel: compressionLevel) }
+}
+
+/// Writes a Parquet file of a flat schema, row group by row group, zstd-compressed where that helps.
 ///
 ///     "PAR1" row group... footer (Thrift) length of the footer u32 "PAR1"
 ///
@@ -8,26 +17,27 @@ public struct FileWriter: ~Copyable, Sendable {
     private static let magic = Array("PAR1".utf8)
 
     private var file: OutputFile
-    private var output = ByteBuffer(capacity: Bounds.writeBytes)
-    private var encoder: ChunkEncoder
+    private let memory: WriterMemory
     private var metadata: FileMetadata
     private var failed = false
 
     /// Creates the file; it must not exist. `metadata` becomes the footer's key-value pairs.
     ///
-    /// Requires: at least one column, distinct names, a compression level of zstd's.
+    /// Requires: at least one column, distinct names; no other writer uses the memory until this one has gone.
     public init(
-        path: String, schema: [ColumnSchema], metadata: [(String, String)] = [], compressionLevel: Int32 = 1
+        path: String, schema: [ColumnSchema], metadata: [(String, String)] = [], memory: WriterMemory = WriterMemory()
     ) throws(ParquetError) {
         precondition(!schema.isEmpty, "a table without columns")
         precondition(Set(schema.map(\.name)).count == schema.count, "two columns of one name")
         for case .decimal(let scale) in schema.map(\.type) {
             precondition(0...ColumnType.decimalDigits ~= scale, "a decimal's scale is 0 to 18")
         }
-        encoder = ChunkEncoder(path: path, compressionLevel: compressionLevel)
+        self.memory = memory
+        memory.encoder.path = path
         self.metadata = FileMetadata(schema: schema, keyValues: metadata)
         file = try OutputFile(creating: path)
-        output.append(Self.magic)
+        memory.output.removeAll()
+        memory.output.append(Self.magic)
     }
 
     /// Writes one row group; none if there are no rows.
@@ -43,8 +53,9 @@ public struct FileWriter: ~Copyable, Sendable {
         group.chunks.reserveCapacity(columns.count)
         for (data, column) in zip(columns, metadata.schema) {
             group.chunks.append(
-                try encoder.encode(data, rowCount: rowCount, schema: column, origin: file.size, into: &output))
-            if output.count >= Bounds.writeBytes { try flush() }
+                try memory.encoder.encode(
+                    data, rowCount: rowCount, schema: column, origin: file.size, into: &memory.output))
+            if memory.output.count >= Bounds.writeBytes { try flush() }
         }
         metadata.rowGroups.append(group)
         failed = false
@@ -56,9 +67,9 @@ public struct FileWriter: ~Copyable, Sendable {
         precondition(!failed, "a writer that failed")
         var footer = ThriftCompact()
         footer.fileMetadata(metadata)
-        unsafe output.append(footer.bytes.bytes)
-        output.append(littleEndian: UInt32(footer.bytes.count))
-        output.append(Self.magic)
+        unsafe memory.output.append(footer.bytes.bytes)
+        memory.output.append(littleEndian: UInt32(footer.bytes.count))
+        memory.output.append(Self.magic)
         try flush()
         let size = file.size
         if sync { try file.sync() }
@@ -67,7 +78,7 @@ public struct FileWriter: ~Copyable, Sendable {
     }
 
     private mutating func flush() throws(ParquetError) {
-        try unsafe file.write(output.bytes)
-        output.removeAll()
+        try unsafe file.write(memory.output.bytes)
+        memory.output.removeAll()
     }
 }

@@ -22,13 +22,7 @@ struct Statistics {
             min = unsafe Array(UnsafeBufferPointer(start: text + textOffset(least), count: textLength(least)))
             max = unsafe Array(UnsafeBufferPointer(start: text + textOffset(greatest), count: textLength(greatest)))
         case .double:
-            var (least, greatest) = (Double.infinity, -Double.infinity)
-            for i in 0..<values.count {
-                let value = unsafe Double(bitPattern: UInt64(bitPattern: values.words[i]))
-                // Comparisons with NaN are false, which leaves it out as the format wants.
-                if value < least { least = value }
-                if value > greatest { greatest = value }
-            }
+            var (least, greatest) = bounds(values)
             guard least <= greatest else { return nil }
             // Readers may order the zeros either way, so the bounds hold both.
             if least == 0 { least = -0.0 }
@@ -58,6 +52,30 @@ struct Statistics {
             }
         }
     }
+}
+
+/// Least and greatest of the values that are numbers; infinities the wrong way round if none is.
+private func bounds(_ values: ChunkValues) -> (Double, Double) {
+    var least = SIMD4(repeating: Double.infinity)
+    var greatest = SIMD4(repeating: -Double.infinity)
+    var position = 0
+    // Comparisons with NaN are false, which leaves it out as the format wants.
+    while position + 4 <= values.count {
+        let four = unsafe UnsafeRawPointer(values.words + position).loadUnaligned(as: SIMD4<Double>.self)
+        least.replace(with: four, where: four .< least)
+        greatest.replace(with: four, where: four .> greatest)
+        position += 4
+    }
+    for i in position..<values.count {
+        let value = unsafe Double(bitPattern: UInt64(bitPattern: values.words[i]))
+        if value < least[0] { least[0] = value }
+        if value > greatest[0] { greatest[0] = value }
+    }
+    for lane in 1..<4 {
+        if least[lane] < least[0] { least[0] = least[lane] }
+        if greatest[lane] > greatest[0] { greatest[0] = greatest[lane] }
+    }
+    return (least[0], greatest[0])
 }
 
 private func littleEndianBytes<Word: FixedWidthInteger>(_ value: Word) -> [UInt8] {

@@ -1,11 +1,11 @@
 /// The distinct values of a column chunk in the order in which they first appear, and for every value the index of its like.
 ///
-/// Open addressing with linear probing, at most half full. A slot's key is the word itself, or the hash of a text.
+/// Open addressing with linear probing, at most half full. A slot holds the upper half of its key's hash, whose first bits are
+/// also its home, and the entry's index plus 1; 0 in an empty slot.
 @safe
 struct ValueDictionary: ~Copyable, @unchecked Sendable {
     private struct Slot {
-        var key: UInt64
-        /// The entry's index plus 1; 0 in an empty slot.
+        var tag: UInt32
         var entry: UInt32
     }
 
@@ -36,9 +36,11 @@ struct ValueDictionary: ~Copyable, @unchecked Sendable {
     var indexWidth: Int { max(1, bitWidth(UInt64(max(count, 1) - 1))) }
 
     /// Forgets all, then writes the index of each value; false, with an unusable dictionary, if there are more than `limit`
-    /// distinct values or they collide too much.
-    mutating func index(_ values: ChunkValues, limit: Int, into indices: UnsafeMutablePointer<UInt32>) -> Bool {
-        removeAll()
+    /// distinct values or they collide too much. `expected`: about how many there will be.
+    mutating func index(
+        _ values: ChunkValues, limit: Int, expected: Int = 0, into indices: UnsafeMutablePointer<UInt32>
+    ) -> Bool {
+        removeAll(expected: expected)
         let limit = min(limit, Bounds.dictionaryEntries)
         if let text = unsafe values.text {
             var textBytes = 0
@@ -70,23 +72,26 @@ struct ValueDictionary: ~Copyable, @unchecked Sendable {
         return true
     }
 
-    mutating func removeAll() {
+    private mutating func removeAll(expected: Int) {
         count = 0
         slotCount = Self.slotsMin
-        unsafe slots.initialize(repeating: Slot(key: 0, entry: 0), count: slotCount)
+        while slotCount < 2 * expected && slotCount < Self.slotsMax { slotCount *= 2 }
+        unsafe slots.initialize(repeating: Slot(tag: 0, entry: 0), count: slotCount)
     }
 
     @inline(__always)
     private mutating func find(_ key: UInt64, _ word: Int64, _ text: UnsafePointer<UInt8>?, _ limit: Int) -> UInt32? {
         let mask = slotCount - 1
-        var slot = home(key)
+        let tag = UInt32(truncatingIfNeeded: ((key ^ key >> 32) &* 0x9E37_79B9_7F4A_7C15) >> 32)
+        var slot = home(tag)
         var probes = 0
         while true {
             let found = unsafe slots[slot]
             if found.entry == 0 { break }
-            if found.key == key {
-                guard let text = unsafe text else { return found.entry - 1 }
-                if unsafe sameText(entries[Int(found.entry - 1)], word, text) { return found.entry - 1 }
+            if found.tag == tag {
+                let entry = unsafe entries[Int(found.entry - 1)]
+                if entry == word { return found.entry - 1 }
+                if let text = unsafe text, unsafe sameText(entry, word, text) { return found.entry - 1 }
             }
             slot = (slot + 1) & mask
             probes += 1
@@ -95,16 +100,13 @@ struct ValueDictionary: ~Copyable, @unchecked Sendable {
         if count == limit { return nil }
         unsafe entries[count] = word
         count += 1
-        unsafe slots[slot] = Slot(key: key, entry: UInt32(count))
+        unsafe slots[slot] = Slot(tag: tag, entry: UInt32(count))
         if count * 2 > slotCount { grow() }
         return UInt32(count - 1)
     }
 
     @inline(__always)
-    private func home(_ key: UInt64) -> Int {
-        let mixed = (key ^ (key >> 32)) &* 0x9E37_79B9_7F4A_7C15
-        return Int(truncatingIfNeeded: mixed >> UInt64(64 - slotCount.trailingZeroBitCount))
-    }
+    private func home(_ tag: UInt32) -> Int { Int(tag >> UInt32(32 - slotCount.trailingZeroBitCount)) }
 
     /// `limit` keeps the table from growing past `slotsMax`, for which there is memory.
     @inline(never)
@@ -114,9 +116,9 @@ struct ValueDictionary: ~Copyable, @unchecked Sendable {
         let old = UnsafeMutablePointer<Slot>.allocate(capacity: oldCount)
         unsafe old.update(from: slots, count: oldCount)
         slotCount = oldCount * 4 <= Self.slotsMax ? oldCount * 4 : Self.slotsMax
-        unsafe slots.initialize(repeating: Slot(key: 0, entry: 0), count: slotCount)
+        unsafe slots.initialize(repeating: Slot(tag: 0, entry: 0), count: slotCount)
         for i in 0..<oldCount where unsafe old[i].entry != 0 {
-            var slot = unsafe home(old[i].key)
+            var slot = unsafe home(old[i].tag)
             while unsafe slots[slot].entry != 0 { slot = (slot + 1) & (slotCount - 1) }
             unsafe slots[slot] = old[i]
         }

@@ -50,9 +50,10 @@ final class PartWriter: @unchecked Sendable {
 
     func start(sync: Bool, failure: Failure) {
         thread = WorkThread { [inbox] in
+            let memory = PartMemory()
             while let job = inbox.receive() {
                 do {
-                    if failure.error == nil { try job.part.write(sync: sync) }
+                    if failure.error == nil { try job.part.write(sync: sync, memory: memory) }
                 } catch {
                     failure.report(error)
                 }

@@ -19,7 +19,8 @@ enum Layers {
             mayImport: ["Store", "History", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "Kafka", "CZstd"],
             packages: ["DequeModule", "Logging"]),
         "Store": Module(layer: 6, mayImport: ["Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB"]),
-        "History": Module(layer: 6, mayImport: ["Engine", "Pipelines", "Windows", "Aggregates", "Records", "Parquet", "CZstd"]),
+        "History": Module(
+            layer: 6, mayImport: ["Engine", "Pipelines", "Windows", "Aggregates", "Records", "Parquet", "CZstd", "CKernels"]),
         "Engine": Module(layer: 5, mayImport: ["Pipelines", "Windows", "Aggregates", "Records"]),
         "Pipelines": Module(layer: 4, mayImport: ["Windows", "Aggregates", "Records"], packages: ["Yams"]),
         "Windows": Module(layer: 3, mayImport: ["Aggregates", "Records", "CKernels"]),

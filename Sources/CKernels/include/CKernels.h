@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "checksum.h"
 #include "lower.h"
 
 /// What a run of integers adds to the moments of a column. `squares` is right while it fits in 64 bits:

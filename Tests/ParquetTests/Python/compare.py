@@ -90,7 +90,8 @@ def check_statistics(group, position, column, values, *what):
     name = column["type"]
     chunk = group.column(position)
     present = [v for v in values if v is not None]
-    check(chunk.compression == "ZSTD", *what, chunk.compression)
+    raw_plain = chunk.compression == "UNCOMPRESSED" and "RLE_DICTIONARY" not in chunk.encodings
+    check(chunk.compression == "ZSTD" or raw_plain, *what, chunk.compression, chunk.encodings)
     check(chunk.num_values == len(values), *what, "num_values", chunk.num_values)
     if column["encoding"] and present:
         data = [e for e in chunk.encodings if e != "RLE"]
