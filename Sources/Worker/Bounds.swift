@@ -8,8 +8,8 @@ enum Bounds {
     static let turnsWaiting = 8
     /// Parts that may wait for their writer; a day's parts of one view fit.
     static let partsWaiting = 64
-    /// Bytes read at once from a file.
-    static let readBytes = 1 << 20
+    /// Bytes read at once from a file: what the kernel copies is then still in the second-level cache when it is decoded.
+    static let readBytes = 128 << 10
     /// The longest line of a file source; a longer one is set aside as malformed, its head as its value.
     static let lineBytesMax = 64 << 20
     /// Slices that entities are spread over where a slice is not a partition.

@@ -41,8 +41,8 @@ final class Dispatcher {
     }
 
     /// Sends a task's records on as events, with the watermarks that hold once they are applied.
-    func dispatch(_ task: SourceTask, watermarks: [EventTime]) {
-        task.route(sliceCount: sliceCount) { view, slice in
+    func dispatch(_ task: SourceTask, watermarks: [EventTime]) throws(WorkerError) {
+        try task.route(sliceCount: sliceCount) { view, slice in
             if slice < open[view].count, let batch = open[view][slice] { return batch }
             while open[view].count <= slice { open[view].append(nil) }
             let batch = context.batches[view].take()

@@ -55,7 +55,7 @@ extension Worker {
                     raw, partition: message.partition, offset: message.offset, timestamp: timestamp,
                     limit: (timestamp ?? wall) + task.plan.maxAhead, key: message.key, now: monotonic)
                 topics.took(taskIndex, message.partition, message.offset)
-                if task.isFull || task.records.text.count >= Bounds.batchBytes { dispatch(task) }
+                if task.isFull || task.records.text.count >= Bounds.batchBytes { try dispatch(task) }
             }
         }
         for event in batch.events {
@@ -65,7 +65,7 @@ extension Worker {
             }
         }
         batch.removeAll()
-        for task in topics.tasks { dispatch(task) }
+        for task in topics.tasks { try dispatch(task) }
         try endTurn()
         status.publish(fraction: topics.fraction, lag: topics.lag)
     }

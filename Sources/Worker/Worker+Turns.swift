@@ -9,12 +9,12 @@ import Synchronization
 /// Between turns: sending records on, commits, and what the run says of itself.
 extension Worker {
     /// Sends on what a task has gathered.
-    func dispatch(_ task: SourceTask) {
+    func dispatch(_ task: SourceTask) throws(WorkerError) {
         let watermarks = watermarks()
         // Silence may move a watermark too, and rows come out.
         if watermarks != lastWatermarks { hasChanges = true }
         lastWatermarks = watermarks
-        dispatcher.dispatch(task, watermarks: watermarks)
+        try dispatcher.dispatch(task, watermarks: watermarks)
     }
 
     /// Between turns: begins a commit when one is due. Requires: every task was dispatched, so that the positions that the
