@@ -96,11 +96,15 @@ public enum EntityKey {
         }
         let rest = bytes.count &- offset
         if rest > 0 {
-            // What is left, as a big-endian number: cut from the last eight bytes where there are so many, to save the loop.
+            // What is left, as a big-endian number. Loads that overlap save the loop, whose length no processor guesses.
             var word: UInt64 = 0
             if offset > 0 {
                 let last = unsafe bytes.loadUnaligned(fromByteOffset: bytes.count &- 8, as: UInt64.self)
                 word = UInt64(bigEndian: last) & ((1 &<< UInt64(rest &* 8)) &- 1)
+            } else if rest >= 4 {
+                let first = unsafe UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self))
+                let last = unsafe UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: rest &- 4, as: UInt32.self))
+                word = UInt64(first) &<< UInt64((rest &- 4) &* 8) | UInt64(last)
             } else {
                 for index in 0..<rest { unsafe word = word << 8 | UInt64(bytes[index]) }
             }

@@ -14,8 +14,6 @@ enum Bounds {
     static let lineBytesMax = 64 << 20
     /// Slices that entities are spread over where a slice is not a partition.
     static let exchangeSlices = 8
-    /// Sampled entities per source that hold a producer to its promised key.
-    static let keySamples = 1 << 16
     /// Milliseconds to wait for records when none are there: how late a stop or a commit may be noticed.
     static let pollMilliseconds = 50
     /// Seconds between looks for new partitions and topics.

@@ -6,40 +6,50 @@ final class KeySamples {
     private let field: String
     private let source: String
     private let column: Int
-    private let hashes: Lane<UInt64>
-    private let partitions: Lane<Int32>
+    /// By the upper 16 bits of a value's hash: the other 48, and in the lowest 16 the partition and 1; 0 is empty. A word
+    /// each, so that a value costs one line of the cache.
+    private let samples: Lane<UInt64>
+    /// Of the rows at hand.
+    private let hashes = Lane<UInt64>.allocate(Bounds.batchRecords)
 
     init(field: String, source: String, column: Int) {
         self.field = field
         self.source = source
         self.column = column
-        hashes = .allocate(Bounds.keySamples, repeating: 0)
-        partitions = .allocate(Bounds.keySamples, repeating: -1)
+        samples = .allocate(1 << 16, repeating: 0)
     }
 
     deinit {
+        samples.deallocate()
         hashes.deallocate()
-        partitions.deallocate()
     }
 
     /// Looks at all rows; throws at the first value that is in two partitions.
     func check(_ records: RecordBatch) throws(WorkerError) {
         let words = records.columns[column].words
         let isText = records.columns[column].type == .string
+        if isText {
+            for row in 0..<records.count {
+                hashes[row] = unsafe EntityKey.hash(records.text.bytes(TextReference(word: words[row])))
+            }
+        } else {
+            for row in 0..<records.count { hashes[row] = UInt64(bitPattern: words[row]) &* 0x9E37_79B9_7F4A_7C15 }
+        }
+        // Apart from the hashing, so that the processor has many samples on their way from memory at once.
         for row in 0..<records.count {
-            let word = words[row]
-            let hash =
-                isText
-                ? unsafe EntityKey.hash(records.text.bytes(TextReference(word: word)))
-                : UInt64(bitPattern: word) &* 0x9E37_79B9_7F4A_7C15
-            let slot = Int(hash >> 48) & (Bounds.keySamples - 1)
+            let hash = hashes[row]
+            let slot = Int(hash >> 48)
             let partition = records.partitions[row]
-            if hashes[slot] == hash && partitions[slot] == partition { continue }
-            if partitions[slot] < 0 {
-                hashes[slot] = hash
-                partitions[slot] = partition
-            } else if hashes[slot] == hash {
-                throw broken(isText ? records.text.string(TextReference(word: word)) : String(word), partitions[slot], partition)
+            // Partitions beyond what a sample can hold are not sampled.
+            guard partition < Int32(UInt16.max) else { continue }
+            let sample = hash << 16 | UInt64(partition + 1)
+            let found = samples[slot]
+            if found == sample { continue }
+            if found == 0 {
+                samples[slot] = sample
+            } else if found >> 16 == sample >> 16 {
+                let value = isText ? records.text.string(TextReference(word: words[row])) : String(words[row])
+                throw broken(value, Int32(found & 0xFFFF) - 1, partition)
             }
         }
     }

@@ -44,19 +44,14 @@ extension Worker {
     private func take(_ batch: inout MessageBatch, _ topics: TopicReader) throws {
         let monotonic = Clock.monotonic()
         let wall = Clock.now()
-        for index in 0..<batch.count {
-            let message = batch[index]
-            let timestamp = message.timestampMilliseconds.map { EventTime(microseconds: $0 &* 1_000) }
-            for taskIndex in topics.tasksOfTopic(message.topicIndex) {
-                let task = topics.tasks[taskIndex]
-                guard topics.takes(taskIndex, message.partition, message.offset) else { continue }
-                let raw = unsafe RawRecord(value: message.value, readableBytes: 0)
-                unsafe try task.accept(
-                    raw, partition: message.partition, offset: message.offset, timestamp: timestamp,
-                    limit: (timestamp ?? wall) + task.plan.maxAhead, key: message.key, now: monotonic)
-                topics.took(taskIndex, message.partition, message.offset)
-                if task.isFull || task.records.text.count >= Bounds.batchBytes { try dispatch(task) }
+        // Messages of one partition come in a row: what is the same for all of them is looked up once.
+        var first = 0
+        while first < batch.count {
+            let end = batch.endOfPartition(from: first)
+            for task in topics.tasksOfTopic(batch[first].topicIndex) {
+                try take(batch, first..<end, for: task, topics, monotonic: monotonic, wall: wall)
             }
+            first = end
         }
         for event in batch.events {
             switch event {
@@ -68,6 +63,28 @@ extension Worker {
         for task in topics.tasks { try dispatch(task) }
         try endTurn()
         status.publish(fraction: topics.fraction, lag: topics.lag)
+    }
+
+    /// The messages at `range`, all of one partition, for one of the tasks that read it.
+    private func take(
+        _ batch: borrowing MessageBatch, _ range: Range<Int>, for index: Int, _ topics: TopicReader, monotonic: Int64,
+        wall: EventTime
+    ) throws {
+        let task = topics.tasks[index]
+        let partition = batch[range.lowerBound].partition
+        let end = topics.end(index, partition)
+        let maxAhead = task.plan.maxAhead
+        for position in range {
+            let message = batch[position]
+            guard message.offset < end else { break }
+            let timestamp = message.timestampMilliseconds.map { EventTime(microseconds: $0 &* 1_000) }
+            let raw = unsafe RawRecord(value: message.value, readableBytes: 0)
+            unsafe try task.accept(
+                raw, partition: partition, offset: message.offset, timestamp: timestamp,
+                limit: (timestamp ?? wall) + maxAhead, key: message.key, now: monotonic)
+            if task.isFull || task.records.text.count >= Bounds.batchBytes { try dispatch(task) }
+        }
+        if batch[range.upperBound - 1].offset >= end - 1 { task.reachedEnd(partition, isFinished: true) }
     }
 }
 
@@ -169,15 +186,9 @@ final class TopicReader: @unchecked Sendable {
         try consumer.assign(positions)
     }
 
-    /// Whether a record is before the end that was fixed at the start.
-    func takes(_ task: Int, _ partition: Int32, _ offset: Int64) -> Bool {
-        guard isBounded else { return true }
-        return offset < ends[task][partition] ?? 0
-    }
-
-    func took(_ task: Int, _ partition: Int32, _ offset: Int64) {
-        guard isBounded, offset + 1 >= ends[task][partition] ?? 0 else { return }
-        tasks[task].reachedEnd(partition, isFinished: true)
+    /// The offset at which a task's reading of a partition ends, as it was fixed at the start; the greatest of all in a live run.
+    func end(_ task: Int, _ partition: Int32) -> Int64 {
+        isBounded ? ends[task][partition] ?? 0 : .max
     }
 
     func reachedEnd(_ partition: TopicPartition, _ offset: Int64) {

@@ -10,7 +10,7 @@ import Synchronization
 extension Worker {
     /// Sends on what a task has gathered.
     func dispatch(_ task: SourceTask) throws(WorkerError) {
-        let watermarks = watermarks()
+        let watermarks = watermarks(sending: task)
         // Silence may move a watermark too, and rows come out.
         if watermarks != lastWatermarks { hasChanges = true }
         lastWatermarks = watermarks
@@ -43,9 +43,11 @@ extension Worker {
         )
     }
 
-    func watermarks() -> [EventTime] {
+    /// The views' watermarks that hold once all was applied that was sent so far, and the records of `task`: another's that
+    /// still wait to be sent must not be overtaken by their own watermark.
+    func watermarks(sending task: SourceTask? = nil) -> [EventTime] {
         let now = options.isBounded ? nil : Clock.monotonic()
-        let bySource = tasks.map { $0.watermark(now: now) }
+        let bySource = tasks.map { $0 === task || $0.records.count == 0 ? $0.watermark(now: now) : $0.lastWatermark }
         return plan.views.map { bySource[$0.source] }
     }
 

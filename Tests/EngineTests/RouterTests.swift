@@ -17,6 +17,15 @@ struct RouterTests {
         var inputs: [Value]
     }
 
+    @Test func hashOfEveryLength() {
+        var random = SeededGenerator(seed: 1)
+        for length in 0...70 {
+            let bytes = (0..<length).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+            let hash = unsafe bytes.withUnsafeBytes { unsafe EntityKey.hash($0) }
+            #expect(hash == RouterTests.slowHash(bytes), "length \(length)")
+        }
+    }
+
     @Test(arguments: 1...40) func againstARowAtATime(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let entity = ["card", "flag", "card, d", "at, card, s", "i", "s"][Int(seed) % 6]
