@@ -60,7 +60,7 @@ extension Worker {
             }
         }
         batch.removeAll()
-        for task in topics.tasks { try dispatch(task) }
+        for task in topics.tasks { try dispatch(task, receivedAt: monotonic) }
         try endTurn()
         status.publish(fraction: topics.fraction, lag: topics.lag)
     }
@@ -82,7 +82,9 @@ extension Worker {
             unsafe try task.accept(
                 raw, partition: partition, offset: message.offset, timestamp: timestamp,
                 limit: (timestamp ?? wall) + maxAhead, key: message.key, now: monotonic)
-            if task.isFull || task.records.text.count >= Bounds.batchBytes { try dispatch(task) }
+            if task.isFull || task.records.text.count >= Bounds.batchBytes {
+                try dispatch(task, receivedAt: monotonic)
+            }
         }
         if batch[range.upperBound - 1].offset >= end - 1 { task.reachedEnd(partition, isFinished: true) }
     }
