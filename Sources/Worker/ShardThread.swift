@@ -298,13 +298,16 @@ final class ShardThread: @unchecked Sendable {
         }
         for (id, state) in rows.shards { shards[id]!.committed = state }
         var logs: [LogState.ViewState] = []
+        var unsynced: [UnsyncedSegments] = []
         for view in views.indices {
             try flushRows(view)
             if context.options.stateDirectory != nil, let log = views[view].log {
-                logs.append(try log.commitState(sync: true))
+                let (state, segments) = log.commitState(syncsNames: true)
+                logs.append(state)
+                unsynced.append(segments)
             }
         }
-        commit.contribute(rows, logs)
+        commit.contribute(rows, logs, unsynced)
     }
 
     private func committed() throws {
