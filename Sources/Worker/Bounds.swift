@@ -18,6 +18,8 @@ enum Bounds {
     static let pollMilliseconds = 50
     /// Seconds between looks for new partitions and topics.
     static let discoverySeconds = 10
+    /// Between two looks at how far the topics' ends are.
+    static let lagMicroseconds: Int64 = 100_000
     /// Between two lines of a live run about itself.
     static let statusMicroseconds: Int64 = 30_000_000
     /// Dead letters are written to their file when so many bytes have gathered, and at every commit.

@@ -31,9 +31,11 @@ extension Worker {
             try take(&batch, topics)
             if !options.isBounded && Clock.monotonic() - discoveredAt >= Int64(Bounds.discoverySeconds) * 1_000_000 {
                 discoveredAt = Clock.monotonic()
-                try topics.discover()
+                topics.askBeside()
             }
+            try topics.takeFindings()
         }
+        topics.stopAsking()
         if !options.isBounded || options.stateDirectory != nil {
             // The last commit happens after reading; its offsets are for lag tools only.
             didCommit = { positions in topics.commitOffsets(positions, waiting: true) }
@@ -62,6 +64,9 @@ extension Worker {
         batch.removeAll()
         for task in topics.tasks { try dispatch(task, receivedAt: monotonic) }
         try endTurn()
+        // It asks librdkafka about every partition.
+        guard monotonic - lagPublishedAt >= Bounds.lagMicroseconds else { return }
+        lagPublishedAt = monotonic
         status.publish(fraction: topics.fraction, lag: topics.lag)
     }
 
@@ -124,13 +129,70 @@ final class TopicReader: @unchecked Sendable {
 
     /// Starts to read partitions that are new; topics that do not exist are waited for.
     func discover() throws {
-        let counts: [Int?]
+        guard let counts = askForCounts() else { return }
+        try read(counts)
+    }
+
+    /// As `discover`, without waiting for the brokers: starts to ask, and `takeFindings` acts on the answer.
+    func askBeside() {
+        guard findings.beginAsking() else { return }
+        asking?.join()
+        asking = WorkThread { [self] in findings.put(askForCounts()) }
+    }
+
+    /// Starts to read what was found beside.
+    func takeFindings() throws {
+        if let counts = findings.take() { try read(counts) }
+    }
+
+    /// Waits until the question that is under way has ended.
+    func stopAsking() {
+        asking?.join()
+        asking = nil
+    }
+
+    private var asking: WorkThread?
+    private let findings = Findings()
+
+    /// What the thread that asks hands to the one that reads.
+    private final class Findings: @unchecked Sendable {
+        private let monitor = Monitor()
+        private var isAsking = false
+        private var counts: [Int?]?
+
+        /// False while an earlier question is open.
+        func beginAsking() -> Bool {
+            monitor.locked {
+                defer { isAsking = true }
+                return !isAsking
+            }
+        }
+
+        func put(_ counts: [Int?]?) {
+            monitor.locked {
+                self.counts = counts
+                isAsking = false
+            }
+        }
+
+        func take() -> [Int?]? {
+            monitor.locked {
+                defer { counts = nil }
+                return counts
+            }
+        }
+    }
+
+    private func askForCounts() -> [Int?]? {
         do throws(KafkaError) {
-            counts = try consumer.partitionCounts(of: topics, timeout: .seconds(2))
+            return try consumer.partitionCounts(of: topics, timeout: .seconds(2))
         } catch {
             log.warning("\(error)")
-            return
+            return nil
         }
+    }
+
+    private func read(_ counts: [Int?]) throws {
         for (topic, count) in zip(topics, counts) {
             guard let count else {
                 if missing.insert(topic).inserted { log.notice("topic \(topic) does not exist yet; waiting for it") }

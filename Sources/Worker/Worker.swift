@@ -36,6 +36,7 @@ public final class Worker: @unchecked Sendable {
     var statusLoggedAt = Clock.monotonic()
     var recordsLogged: UInt64 = 0
     var latencyLogged = RunLatency()
+    var lagPublishedAt: Int64 = .min / 2
     var recordsSeen: UInt64 = 0
     let isStopping = Atomic<Bool>(false)
     var spillDirectory: String?
