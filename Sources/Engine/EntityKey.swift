@@ -13,14 +13,7 @@ public enum EntityKey {
         _ word: Int64, type: FieldType, texts: borrowing TextArena, to arena: inout TextArena
     ) {
         switch type {
-        case .string:
-            let reference = TextReference(word: word)
-            arena.reserve(4 + reference.length)
-            let end = unsafe UnsafeMutableRawPointer(arena.unsafeEnd)
-            unsafe end.storeBytes(of: UInt32(reference.length).bigEndian, as: UInt32.self)
-            let bytes = unsafe texts.bytes(reference)
-            if let start = bytes.baseAddress { unsafe (end + 4).copyMemory(from: start, byteCount: bytes.count) }
-            arena.advance(by: 4 + reference.length)
+        case .string: append(TextReference(word: word), of: texts, to: &arena)
         case .bool:
             arena.reserve(1)
             unsafe arena.unsafeEnd.pointee = UInt8(truncatingIfNeeded: word)
@@ -31,6 +24,15 @@ public enum EntityKey {
             unsafe UnsafeMutableRawPointer(arena.unsafeEnd).storeBytes(of: bits.bigEndian, as: UInt64.self)
             arena.advance(by: 8)
         }
+    }
+
+    @inline(__always)
+    static func append(_ text: TextReference, of texts: borrowing TextArena, to arena: inout TextArena) {
+        arena.reserve(4 + text.length)
+        let end = unsafe UnsafeMutableRawPointer(arena.unsafeEnd)
+        unsafe end.storeBytes(of: UInt32(truncatingIfNeeded: text.length).bigEndian, as: UInt32.self)
+        arena.advance(by: 4)
+        _ = arena.append(text, of: texts)
     }
 
     /// The key of an entity from its fields as text, as a person or a request names them; nil where one does not fit its type.
@@ -92,9 +94,20 @@ public enum EntityKey {
             state = fold(state ^ word, 0xD6E8_FEB8_6659_FD93)
             offset &+= 8
         }
-        if offset < bytes.count {
+        let rest = bytes.count &- offset
+        if rest > 0 {
+            // What is left, as a big-endian number. Loads that overlap save the loop, whose length no processor guesses.
             var word: UInt64 = 0
-            for index in offset..<bytes.count { unsafe word = word << 8 | UInt64(bytes[index]) }
+            if offset > 0 {
+                let last = unsafe bytes.loadUnaligned(fromByteOffset: bytes.count &- 8, as: UInt64.self)
+                word = UInt64(bigEndian: last) & ((1 &<< UInt64(rest &* 8)) &- 1)
+            } else if rest >= 4 {
+                let first = unsafe UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self))
+                let last = unsafe UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: rest &- 4, as: UInt32.self))
+                word = UInt64(first) &<< UInt64((rest &- 4) &* 8) | UInt64(last)
+            } else {
+                for index in 0..<rest { unsafe word = word << 8 | UInt64(bytes[index]) }
+            }
             state = fold(state ^ word, 0xA076_1D64_78BD_642F)
         }
         return fold(state ^ 0xE703_7ED1_A0B4_28DB, 0x8EBC_6AF0_9C88_C6E3)

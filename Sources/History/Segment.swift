@@ -135,6 +135,17 @@ final class SegmentWriter {
     }
 }
 
+/// Segments whose rows may not be on disk yet.
+public struct UnsyncedSegments: @unchecked Sendable {
+    // What is appended meanwhile, on the thread that owns them, is not what has to be on disk; only `sync` changes what it reads.
+    let segments: [SegmentWriter]
+
+    /// Waits until they are. One thread at a time.
+    public func sync() throws(HistoryError) {
+        for segment in segments { try segment.sync() }
+    }
+}
+
 /// Reads back the committed blocks of a segment.
 final class SegmentReader {
     private let path: String

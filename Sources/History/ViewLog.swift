@@ -161,9 +161,19 @@ public final class ViewLog {
 
     /// What the commit under way is to fix. Segments are synced to disk if asked. `committed` follows before the next.
     public func commitState(sync: Bool) throws(HistoryError) -> LogState.ViewState {
+        let (state, segments) = commitState(syncsNames: sync)
+        if sync { try segments.sync() }
+        return state
+    }
+
+    /// What the commit under way is to fix, and the segments that have to be synced before it is durable: any thread may do that
+    /// while rows are appended on. `committed` follows before the next.
+    ///
+    /// - Parameter syncsNames: whether `committed` is to sync the new names of parts.
+    public func commitState(syncsNames: Bool) -> (LogState.ViewState, UnsyncedSegments) {
         precondition(committing.isEmpty, "one commit at a time")
-        syncsNames = sync
-        if sync { for segment in closed { try segment.sync() } }
+        self.syncsNames = syncsNames
+        var unsynced = closed
         closed = []
         var state = LogState.ViewState(view: view.name)
         committing = conversions.filter { $0.unwritten == 0 }
@@ -171,10 +181,10 @@ public final class ViewLog {
         state.parts = committing.flatMap { $0.parts.map(\.name) }
         state.segments = conversions.flatMap(\.segments) + sealed
         if let open {
-            if sync { try open.sync() }
+            unsynced.append(open)
             state.segments.append(LogState.SegmentState(name: open.name, length: open.length))
         }
-        return state
+        return (state, UnsyncedSegments(segments: unsynced))
     }
 
     /// The commit is durable: its parts appear, the segments that they replace go.

@@ -52,6 +52,16 @@ import CRdKafka
         }
     }
 
+    /// Where the messages end that follow the one at `index` in a row and are of its partition. Requires: 0 <= index < count.
+    public func endOfPartition(from index: Int) -> Int {
+        precondition(index >= 0 && index < count)
+        let topic = unsafe topicIndices[index]
+        let partition = unsafe messages[index]!.pointee.partition
+        var end = index + 1
+        while end < count, unsafe topicIndices[end] == topic, unsafe messages[end]!.pointee.partition == partition { end += 1 }
+        return end
+    }
+
     /// Frees the messages and lets go of their client.
     public mutating func removeAll() {
         removeMessages()

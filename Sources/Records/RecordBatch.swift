@@ -45,13 +45,16 @@ public struct TextReference: Hashable, Sendable, BitwiseCopyable {
 /// Append-only bytes of UTF-8 text that a batch's string columns point into; emptied, not freed, between batches.
 @safe
 public struct TextArena: ~Copyable {
+    /// Bytes behind the capacity that may be read and overwritten, so that a short text is copied without asking how short.
+    private static let padding = 32
+
     @usableFromInline var base: UnsafeMutablePointer<UInt8>
     public private(set) var capacity: Int
     public private(set) var count = 0
 
     public init(capacity: Int = 4096) {
         self.capacity = capacity
-        unsafe base = .allocate(capacity: capacity)
+        unsafe base = .allocate(capacity: capacity + Self.padding)
     }
 
     deinit { unsafe base.deallocate() }
@@ -59,10 +62,15 @@ public struct TextArena: ~Copyable {
     public mutating func removeAll() { count = 0 }
 
     /// Ensures room for `length` more bytes; the caller writes them at `unsafeEnd` and then calls `advance`.
+    @inline(__always)
     public mutating func reserve(_ length: Int) {
-        guard count + length > capacity else { return }
-        let wanted = max(capacity * 2, count + length)
-        let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: wanted)
+        if count &+ length > capacity { grow(to: count + length) }
+    }
+
+    @inline(never)
+    private mutating func grow(to needed: Int) {
+        let wanted = max(capacity * 2, needed)
+        let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: wanted + Self.padding)
         unsafe larger.update(from: base, count: count)
         unsafe base.deallocate()
         unsafe base = larger
@@ -76,6 +84,22 @@ public struct TextArena: ~Copyable {
         }
         defer { count += bytes.count }
         return TextReference(offset: count, length: bytes.count)
+    }
+
+    /// Appends a text of another arena.
+    @inline(__always)
+    public mutating func append(_ text: TextReference, of other: borrowing TextArena) -> TextReference {
+        let length = text.length
+        reserve(length)
+        let source = unsafe UnsafeRawPointer(other.base + text.offset)
+        let target = unsafe UnsafeMutableRawPointer(base + count)
+        if length <= Self.padding {
+            unsafe target.storeBytes(of: source.loadUnaligned(as: SIMD32<UInt8>.self), as: SIMD32<UInt8>.self)
+        } else {
+            unsafe target.copyMemory(from: source, byteCount: length)
+        }
+        defer { count &+= length }
+        return TextReference(offset: count, length: length)
     }
 
     public mutating func append(_ string: String) -> TextReference {

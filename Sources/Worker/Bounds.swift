@@ -8,18 +8,18 @@ enum Bounds {
     static let turnsWaiting = 8
     /// Parts that may wait for their writer; a day's parts of one view fit.
     static let partsWaiting = 64
-    /// Bytes read at once from a file.
-    static let readBytes = 1 << 20
+    /// Bytes read at once from a file: what the kernel copies is then still in the second-level cache when it is decoded.
+    static let readBytes = 128 << 10
     /// The longest line of a file source; a longer one is set aside as malformed, its head as its value.
     static let lineBytesMax = 64 << 20
     /// Slices that entities are spread over where a slice is not a partition.
     static let exchangeSlices = 8
-    /// Sampled entities per source that hold a producer to its promised key.
-    static let keySamples = 1 << 16
     /// Milliseconds to wait for records when none are there: how late a stop or a commit may be noticed.
     static let pollMilliseconds = 50
     /// Seconds between looks for new partitions and topics.
     static let discoverySeconds = 10
+    /// Between two looks at how far the topics' ends are.
+    static let lagMicroseconds: Int64 = 100_000
     /// Between two lines of a live run about itself.
     static let statusMicroseconds: Int64 = 30_000_000
     /// Dead letters are written to their file when so many bytes have gathered, and at every commit.

@@ -1,6 +1,9 @@
 internal import DequeModule
 
 /// A bounded queue between threads. Sending waits while it is full: that is the back-pressure.
+///
+/// Threads are woken where the queue stops being empty, and where it has become half empty: to wake a sender for every
+/// place would have two threads that are equally fast change over for every element.
 final class Channel<Element>: @unchecked Sendable {
     private var elements = Deque<Element>()
     private let capacity: Int
@@ -17,7 +20,7 @@ final class Channel<Element>: @unchecked Sendable {
         while elements.count >= capacity && !isClosed { monitor.wait() }
         guard !isClosed else { return false }
         elements.append(element)
-        monitor.wakeAll()
+        if elements.count == 1 { monitor.wakeAll() }
         return true
     }
 
@@ -27,7 +30,7 @@ final class Channel<Element>: @unchecked Sendable {
         defer { monitor.unlock() }
         while elements.isEmpty && !isClosed { monitor.wait() }
         guard let element = elements.popFirst() else { return nil }
-        monitor.wakeAll()
+        if elements.count == capacity / 2 { monitor.wakeAll() }
         return element
     }
 

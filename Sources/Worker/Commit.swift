@@ -16,6 +16,7 @@ final class Commit: @unchecked Sendable {
     private var waitingFor: Int
     private var rows: [CommitRows] = []
     private var logs: [LogState.ViewState] = []
+    private var unsynced: [UnsyncedSegments] = []
     private var isDurable = false
 
     init(
@@ -28,17 +29,20 @@ final class Commit: @unchecked Sendable {
         waitingFor = threadCount
     }
 
-    func contribute(_ rows: CommitRows, _ logs: [LogState.ViewState]) {
+    func contribute(_ rows: CommitRows, _ logs: [LogState.ViewState], _ unsynced: [UnsyncedSegments]) {
         monitor.locked {
             self.rows.append(rows)
             self.logs += logs
+            self.unsynced += unsynced
             waitingFor -= 1
             monitor.wakeAll()
         }
     }
 
-    /// Waits for all contributions; nil if the run failed meanwhile.
-    func gathered(_ failure: Failure) -> (rows: [CommitRows], checkpoint: Checkpoint)? {
+    /// Waits for all contributions; nil if the run failed meanwhile. The segments are to be synced before the rest is written.
+    func gathered(
+        _ failure: Failure
+    ) -> (rows: [CommitRows], checkpoint: Checkpoint, unsynced: [UnsyncedSegments])? {
         monitor.lock()
         defer { monitor.unlock() }
         while waitingFor > 0 {
@@ -48,7 +52,7 @@ final class Commit: @unchecked Sendable {
         var checkpoint = checkpoint
         for (shard, state) in rows.flatMap(\.shards) { checkpoint.shards[shard] = state }
         checkpoint.offlineLog = LogState(views: logs).encoded()
-        return (rows, checkpoint)
+        return (rows, checkpoint, unsynced)
     }
 
     func wake() { monitor.locked { monitor.wakeAll() } }
@@ -93,6 +97,8 @@ final class Committer: @unchecked Sendable {
                         break
                     }
                     let isDurable = context.options.stateDirectory != nil
+                    // Here and not on the shards' threads, whose turns a disk would hold up.
+                    for segments in gathered.unsynced { try segments.sync() }
                     try store.commit(gathered.rows, gathered.checkpoint, isDurable: isDurable)
                     for thread in threads { thread.inbox.send(.committed) }
                     guard isDurable else {

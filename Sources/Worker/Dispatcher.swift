@@ -41,8 +41,14 @@ final class Dispatcher {
     }
 
     /// Sends a task's records on as events, with the watermarks that hold once they are applied.
-    func dispatch(_ task: SourceTask, watermarks: [EventTime]) {
-        task.route(sliceCount: sliceCount) { view, slice in
+    ///
+    /// - Parameter receivedAt: when the records came, in monotonic microseconds, where their latency is to be counted.
+    func dispatch(_ task: SourceTask, watermarks: [EventTime], receivedAt: Int64?) throws(WorkerError) {
+        var timing: TurnTiming?
+        if let receivedAt, task.records.count > 0 {
+            timing = TurnTiming(receivedAt: receivedAt, task.records, threadCount: threads.count)
+        }
+        try task.route(sliceCount: sliceCount) { view, slice in
             if slice < open[view].count, let batch = open[view][slice] { return batch }
             while open[view].count <= slice { open[view].append(nil) }
             let batch = context.batches[view].take()
@@ -58,7 +64,7 @@ final class Dispatcher {
             }
         }
         for (index, thread) in threads.enumerated() {
-            thread.inbox.send(.turn(turns[index], watermarks: watermarks))
+            thread.inbox.send(.turn(turns[index], watermarks: watermarks, timing: timing))
             turns[index] = []
         }
     }

@@ -37,6 +37,7 @@ final class FileSource {
         let isFile = unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         bytesTotal = isFile ? Int64(status.st_size) : nil
         isCompressed = path.hasSuffix(".zst")
+        _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
         capacity = 2 * Bounds.readBytes
         unsafe buffer = .allocate(capacity: capacity + FileSource.padding)
         if unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR {
@@ -134,7 +135,7 @@ final class FileSource {
         if isCompressed {
             try decompress()
         } else {
-            unsafe end += try read(UnsafeMutableRawPointer(buffer + end), capacity - end)
+            unsafe end += try read(UnsafeMutableRawPointer(buffer + end), min(capacity - end, Bounds.readBytes))
         }
     }
 

@@ -22,6 +22,8 @@ public struct RunSummary: Sendable {
 
     public var sources: [Source] = []
     public var views: [View] = []
+    /// Of a live run from topics.
+    public var latency = RunLatency()
     /// Sums of int64 that left its range and became null.
     public var overflows = 0
     /// Events that came behind a view's watermark because their partition had been idle.

@@ -14,7 +14,7 @@ struct ShardEvents: @unchecked Sendable {
 
 enum ShardMessage: @unchecked Sendable {
     /// Events in the order of their partitions, and every view's watermark once they are applied.
-    case turn([ShardEvents], watermarks: [EventTime])
+    case turn([ShardEvents], watermarks: [EventTime], timing: TurnTiming?)
     /// Contribute all changes up to here to a commit.
     case commit(Commit)
     /// The commit is durable.
@@ -40,6 +40,7 @@ final class ShardContext: @unchecked Sendable {
     /// Entities that changed since the last commit, over all threads.
     let dirtyEntities = Atomic<Int>(0)
     let rowsOut = Atomic<Int>(0)
+    let latencies = Latencies()
     private let monitor = Monitor()
     private var opened: StateStore?
 
@@ -190,7 +191,9 @@ final class ShardThread: @unchecked Sendable {
 
     private func take(_ message: ShardMessage) throws {
         switch message {
-        case .turn(let batches, let watermarks): try turn(batches, watermarks)
+        case .turn(let batches, let watermarks, let timing):
+            try turn(batches, watermarks)
+            timing?.threadIsDone(context.latencies)
         case .commit(let commit): try contribute(to: commit)
         case .committed: try committed()
         case .read(let request): try answer(request)
@@ -295,13 +298,16 @@ final class ShardThread: @unchecked Sendable {
         }
         for (id, state) in rows.shards { shards[id]!.committed = state }
         var logs: [LogState.ViewState] = []
+        var unsynced: [UnsyncedSegments] = []
         for view in views.indices {
             try flushRows(view)
             if context.options.stateDirectory != nil, let log = views[view].log {
-                logs.append(try log.commitState(sync: true))
+                let (state, segments) = log.commitState(syncsNames: true)
+                logs.append(state)
+                unsynced.append(segments)
             }
         }
-        commit.contribute(rows, logs)
+        commit.contribute(rows, logs, unsynced)
     }
 
     private func committed() throws {

@@ -25,14 +25,20 @@ final class SourceTask {
     private let expressions: ExpressionEvaluator
     let routers: [(view: Int, router: EventRouter)]
     private(set) var partitions: [Int32: PartitionProgress] = [:]
-    private var current: (partition: Int32, progress: PartitionProgress)?
+    /// The partition whose records come at the moment, -1 for none: it is kept out of the dictionary while they come in a row.
+    private var currentPartition: Int32 = -1
+    private var current = PartitionProgress(lastRecordAt: 0)
     private let deadLetters: DeadLetters
     private let samples: KeySamples?
+    private var applied: UInt64 = 0
+    /// In the order of `RejectionReason`.
+    private var rejected = [UInt64](repeating: 0, count: RejectionReason.allCases.count)
     /// Applied records first, then rejected ones in the order of `RejectionReason`.
-    private(set) var counters = [UInt64](repeating: 0, count: 1 + RejectionReason.allCases.count)
+    var counters: [UInt64] { [applied] + rejected }
     private var emitted = EventTime.distantPast
     /// As last asked for.
     var lastWatermark: EventTime { emitted }
+    private let outOfOrderness: TimeSpan
     private let entityDecimals: [Int]
 
     init(_ plan: SourcePlan, index: Int, views: [(index: Int, program: ViewProgram)], deadLetters: DeadLetters) {
@@ -45,6 +51,7 @@ final class SourceTask {
             EventRouter.expressions(of: views.map(\.program.plan)), capacity: Bounds.batchRecords)
         var first = 0
         routers = views.map { ($0.index, EventRouter($0.program, firstExpression: &first)) }
+        outOfOrderness = plan.outOfOrderness
         samples = plan.key.map { KeySamples(field: plan.fields[$0].name, source: plan.name, column: $0) }
         entityDecimals = Set(views.flatMap(\.program.plan.entity)).sorted().filter {
             if case .decimal = plan.fields[$0].type { true } else { false }
@@ -57,7 +64,10 @@ final class SourceTask {
             partitions[partition] = PartitionProgress(
                 nextOffset: position.nextOffset, newest: position.newest, lastRecordAt: now)
         }
-        if state.counters.count == counters.count { counters = state.counters }
+        if state.counters.count == counters.count {
+            applied = state.counters[0]
+            rejected = Array(state.counters.dropFirst())
+        }
     }
 
     var state: Checkpoint.Source {
@@ -93,10 +103,18 @@ final class SourceTask {
 
     var isFull: Bool { records.count >= Bounds.batchRecords }
 
-    /// Keeps the partition at hand out of the dictionary while its records come in a row.
+    /// Puts the partition at hand back among the others.
     private func store() {
-        if let current { partitions[current.partition] = current.progress }
-        current = nil
+        if currentPartition >= 0 { partitions[currentPartition] = current }
+        currentPartition = -1
+    }
+
+    private func turn(to partition: Int32, now: Int64) {
+        store()
+        current = partitions[partition] ?? PartitionProgress(lastRecordAt: now)
+        // It counts among the partitions from its first record on.
+        partitions[partition] = current
+        currentPartition = partition
     }
 
     /// Decodes one record. Bad, far-ahead and late ones go to the dead letters.
@@ -107,51 +125,53 @@ final class SourceTask {
         _ raw: RawRecord, partition: Int32, offset: Int64, timestamp: EventTime?, limit: EventTime,
         key: UnsafeRawBufferPointer?, now: Int64
     ) throws(WorkerError) {
-        if current?.partition != partition {
-            store()
-            current = (partition, partitions[partition] ?? PartitionProgress(lastRecordAt: now))
-        }
-        guard offset >= current!.progress.nextOffset else { return }
-        current!.progress.nextOffset = offset + 1
-        current!.progress.lastRecordAt = now
-        current!.progress.isAtEnd = false
+        if currentPartition != partition { turn(to: partition, now: now) }
+        guard offset >= current.nextOffset else { return }
+        current.nextOffset = offset + 1
+        current.lastRecordAt = now
+        current.isAtEnd = false
 
         let row = records.count
-        var rejection = unsafe decoder.decode(raw, into: records)
-        if rejection == nil {
-            rejection = check(row, limit: limit, newest: current!.progress.newest)
-            if rejection != nil { records.count = row }
-        }
+        let rejection = unsafe decoder.decode(raw, into: records) ?? check(row, limit: limit)
         if let rejection {
-            counters[1 + RejectionReason.allCases.firstIndex(of: rejection.reason)!] += 1
+            records.count = row
+            rejected[RejectionReason.allCases.firstIndex(of: rejection.reason)!] += 1
             unsafe try deadLetters.add(
                 rejection, source: plan.name, topic: plan.topic, partition: partition, offset: offset, timestamp: timestamp,
                 key: key, value: raw.value)
             return
         }
-        counters[0] += 1
-        let time = EventTime(microseconds: records.times[row])
-        if time > current!.progress.newest { current!.progress.newest = time }
+        applied += 1
+        current.newest = max(current.newest, EventTime(microseconds: records.times[row]))
         records.partitions[row] = partition
         records.offsets[row] = offset
         records.timestamps[row] = timestamp?.microseconds ?? 0
-        // One partition keeps every promise.
-        if partitions.count > 1, let samples, let error = samples.check(records, row: row) { throw error }
     }
 
-    private func check(_ row: Int, limit: EventTime, newest: EventTime) -> Rejection? {
+    /// What keeps a decoded record out: it is ahead, late by its partition's watermark, or its entity has no form in the log.
+    @inline(__always)
+    private func check(_ row: Int, limit: EventTime) -> Rejection? {
         let time = EventTime(microseconds: records.times[row])
-        if time > limit {
-            return Rejection(
-                .ahead,
-                "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) lies past \(limit.rfc3339()), the furthest allowed")
-        }
-        let watermark = newest - plan.outOfOrderness
-        if newest > .distantPast && time <= watermark {
-            return Rejection(
-                .late,
-                "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) is not after the watermark \(watermark.rfc3339())")
-        }
+        if time > limit { return ahead(time, limit) }
+        // The first record of a partition is never late.
+        if current.newest > .distantPast && time <= current.newest - outOfOrderness { return late(time) }
+        return entityDecimals.isEmpty ? nil : checkDecimals(row)
+    }
+
+    private func ahead(_ time: EventTime, _ limit: EventTime) -> Rejection {
+        Rejection(
+            .ahead,
+            "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) lies past \(limit.rfc3339()), the furthest allowed")
+    }
+
+    private func late(_ time: EventTime) -> Rejection {
+        let watermark = current.newest - outOfOrderness
+        return Rejection(
+            .late,
+            "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) is not after the watermark \(watermark.rfc3339())")
+    }
+
+    private func checkDecimals(_ row: Int) -> Rejection? {
         for field in entityDecimals {
             // The offline log's decimals have 18 digits.
             let word = records.columns[field].words[row]
@@ -163,8 +183,10 @@ final class SourceTask {
     }
 
     /// The records gathered so far, as events of each view: `target` gives the batch of a view and slice.
-    func route(sliceCount: Int, target: (_ view: Int, _ slice: Int) -> EventBatch) {
+    func route(sliceCount: Int, target: (_ view: Int, _ slice: Int) -> EventBatch) throws(WorkerError) {
         guard records.count > 0 else { return }
+        // One partition keeps every promise.
+        if partitions.count > 1 { try samples?.check(records) }
         expressions.evaluate(records)
         for (view, router) in routers {
             router.route(
@@ -200,49 +222,5 @@ final class SourceTask {
     var newest: EventTime {
         store()
         return partitions.values.map(\.newest).max() ?? .distantPast
-    }
-}
-
-/// Holds a producer to its promise that a topic is partitioned by a field: a bounded sample of values and their partitions.
-final class KeySamples {
-    private let field: String
-    private let source: String
-    private let column: Int
-    private let hashes: Lane<UInt64>
-    private let partitions: Lane<Int32>
-
-    init(field: String, source: String, column: Int) {
-        self.field = field
-        self.source = source
-        self.column = column
-        hashes = .allocate(Bounds.keySamples, repeating: 0)
-        partitions = .allocate(Bounds.keySamples, repeating: -1)
-    }
-
-    deinit {
-        hashes.deallocate()
-        partitions.deallocate()
-    }
-
-    func check(_ records: RecordBatch, row: Int) -> WorkerError? {
-        let word = records.columns[column].words[row]
-        let isText = records.columns[column].type == .string
-        let hash =
-            isText
-            ? unsafe EntityKey.hash(records.text.bytes(TextReference(word: word)))
-            : UInt64(bitPattern: word) &* 0x9E37_79B9_7F4A_7C15
-        let slot = Int(hash >> 48) & (Bounds.keySamples - 1)
-        let partition = records.partitions[row]
-        if partitions[slot] < 0 {
-            hashes[slot] = hash
-            partitions[slot] = partition
-        } else if hashes[slot] == hash && partitions[slot] != partition {
-            let value = isText ? records.text.string(TextReference(word: word)) : String(word)
-            return WorkerError(
-                "source \(source): \(field) \(value) is in partitions \(partitions[slot]) and \(partition) of the topic, so the topic"
-                    + " is not partitioned by it; take `key: \(field)` out of the pipeline file, or mend the producer",
-                isInput: true)
-        }
-        return nil
     }
 }

@@ -24,7 +24,7 @@ extension Worker {
                     return !task.isFull && bytes < Bounds.batchBytes
                 }
                 if !goesOn || file.isExhausted { task.reachedEnd(0, isFinished: options.stateDirectory == nil) }
-                dispatch(task)
+                try dispatch(task)
                 try endTurn()
             }
             if let total, total > 0 {

@@ -31,9 +31,11 @@ extension Worker {
             try take(&batch, topics)
             if !options.isBounded && Clock.monotonic() - discoveredAt >= Int64(Bounds.discoverySeconds) * 1_000_000 {
                 discoveredAt = Clock.monotonic()
-                try topics.discover()
+                topics.askBeside()
             }
+            try topics.takeFindings()
         }
+        topics.stopAsking()
         if !options.isBounded || options.stateDirectory != nil {
             // The last commit happens after reading; its offsets are for lag tools only.
             didCommit = { positions in topics.commitOffsets(positions, waiting: true) }
@@ -44,19 +46,14 @@ extension Worker {
     private func take(_ batch: inout MessageBatch, _ topics: TopicReader) throws {
         let monotonic = Clock.monotonic()
         let wall = Clock.now()
-        for index in 0..<batch.count {
-            let message = batch[index]
-            let timestamp = message.timestampMilliseconds.map { EventTime(microseconds: $0 &* 1_000) }
-            for taskIndex in topics.tasksOfTopic(message.topicIndex) {
-                let task = topics.tasks[taskIndex]
-                guard topics.takes(taskIndex, message.partition, message.offset) else { continue }
-                let raw = unsafe RawRecord(value: message.value, readableBytes: 0)
-                unsafe try task.accept(
-                    raw, partition: message.partition, offset: message.offset, timestamp: timestamp,
-                    limit: (timestamp ?? wall) + task.plan.maxAhead, key: message.key, now: monotonic)
-                topics.took(taskIndex, message.partition, message.offset)
-                if task.isFull || task.records.text.count >= Bounds.batchBytes { dispatch(task) }
+        // Messages of one partition come in a row: what is the same for all of them is looked up once.
+        var first = 0
+        while first < batch.count {
+            let end = batch.endOfPartition(from: first)
+            for task in topics.tasksOfTopic(batch[first].topicIndex) {
+                try take(batch, first..<end, for: task, topics, monotonic: monotonic, wall: wall)
             }
+            first = end
         }
         for event in batch.events {
             switch event {
@@ -65,9 +62,36 @@ extension Worker {
             }
         }
         batch.removeAll()
-        for task in topics.tasks { dispatch(task) }
+        for task in topics.tasks { try dispatch(task, receivedAt: monotonic) }
         try endTurn()
+        // It asks librdkafka about every partition.
+        guard monotonic - lagPublishedAt >= Bounds.lagMicroseconds else { return }
+        lagPublishedAt = monotonic
         status.publish(fraction: topics.fraction, lag: topics.lag)
+    }
+
+    /// The messages at `range`, all of one partition, for one of the tasks that read it.
+    private func take(
+        _ batch: borrowing MessageBatch, _ range: Range<Int>, for index: Int, _ topics: TopicReader, monotonic: Int64,
+        wall: EventTime
+    ) throws {
+        let task = topics.tasks[index]
+        let partition = batch[range.lowerBound].partition
+        let end = topics.end(index, partition)
+        let maxAhead = task.plan.maxAhead
+        for position in range {
+            let message = batch[position]
+            guard message.offset < end else { break }
+            let timestamp = message.timestampMilliseconds.map { EventTime(microseconds: $0 &* 1_000) }
+            let raw = unsafe RawRecord(value: message.value, readableBytes: 0)
+            unsafe try task.accept(
+                raw, partition: partition, offset: message.offset, timestamp: timestamp,
+                limit: (timestamp ?? wall) + maxAhead, key: message.key, now: monotonic)
+            if task.isFull || task.records.text.count >= Bounds.batchBytes {
+                try dispatch(task, receivedAt: monotonic)
+            }
+        }
+        if batch[range.upperBound - 1].offset >= end - 1 { task.reachedEnd(partition, isFinished: true) }
     }
 }
 
@@ -105,13 +129,70 @@ final class TopicReader: @unchecked Sendable {
 
     /// Starts to read partitions that are new; topics that do not exist are waited for.
     func discover() throws {
-        let counts: [Int?]
+        guard let counts = askForCounts() else { return }
+        try read(counts)
+    }
+
+    /// As `discover`, without waiting for the brokers: starts to ask, and `takeFindings` acts on the answer.
+    func askBeside() {
+        guard findings.beginAsking() else { return }
+        asking?.join()
+        asking = WorkThread { [self] in findings.put(askForCounts()) }
+    }
+
+    /// Starts to read what was found beside.
+    func takeFindings() throws {
+        if let counts = findings.take() { try read(counts) }
+    }
+
+    /// Waits until the question that is under way has ended.
+    func stopAsking() {
+        asking?.join()
+        asking = nil
+    }
+
+    private var asking: WorkThread?
+    private let findings = Findings()
+
+    /// What the thread that asks hands to the one that reads.
+    private final class Findings: @unchecked Sendable {
+        private let monitor = Monitor()
+        private var isAsking = false
+        private var counts: [Int?]?
+
+        /// False while an earlier question is open.
+        func beginAsking() -> Bool {
+            monitor.locked {
+                defer { isAsking = true }
+                return !isAsking
+            }
+        }
+
+        func put(_ counts: [Int?]?) {
+            monitor.locked {
+                self.counts = counts
+                isAsking = false
+            }
+        }
+
+        func take() -> [Int?]? {
+            monitor.locked {
+                defer { counts = nil }
+                return counts
+            }
+        }
+    }
+
+    private func askForCounts() -> [Int?]? {
         do throws(KafkaError) {
-            counts = try consumer.partitionCounts(of: topics, timeout: .seconds(2))
+            return try consumer.partitionCounts(of: topics, timeout: .seconds(2))
         } catch {
             log.warning("\(error)")
-            return
+            return nil
         }
+    }
+
+    private func read(_ counts: [Int?]) throws {
         for (topic, count) in zip(topics, counts) {
             guard let count else {
                 if missing.insert(topic).inserted { log.notice("topic \(topic) does not exist yet; waiting for it") }
@@ -169,15 +250,9 @@ final class TopicReader: @unchecked Sendable {
         try consumer.assign(positions)
     }
 
-    /// Whether a record is before the end that was fixed at the start.
-    func takes(_ task: Int, _ partition: Int32, _ offset: Int64) -> Bool {
-        guard isBounded else { return true }
-        return offset < ends[task][partition] ?? 0
-    }
-
-    func took(_ task: Int, _ partition: Int32, _ offset: Int64) {
-        guard isBounded, offset + 1 >= ends[task][partition] ?? 0 else { return }
-        tasks[task].reachedEnd(partition, isFinished: true)
+    /// The offset at which a task's reading of a partition ends, as it was fixed at the start; the greatest of all in a live run.
+    func end(_ task: Int, _ partition: Int32) -> Int64 {
+        isBounded ? ends[task][partition] ?? 0 : .max
     }
 
     func reachedEnd(_ partition: TopicPartition, _ offset: Int64) {

@@ -8,13 +8,13 @@ import Synchronization
 
 /// Between turns: sending records on, commits, and what the run says of itself.
 extension Worker {
-    /// Sends on what a task has gathered.
-    func dispatch(_ task: SourceTask) {
-        let watermarks = watermarks()
+    /// Sends on what a task has gathered; in a live run, what `receivedAt` says of it is counted once it is applied.
+    func dispatch(_ task: SourceTask, receivedAt: Int64? = nil) throws(WorkerError) {
+        let watermarks = watermarks(sending: task)
         // Silence may move a watermark too, and rows come out.
         if watermarks != lastWatermarks { hasChanges = true }
         lastWatermarks = watermarks
-        dispatcher.dispatch(task, watermarks: watermarks)
+        try dispatcher.dispatch(task, watermarks: watermarks, receivedAt: options.isBounded ? nil : receivedAt)
     }
 
     /// Between turns: begins a commit when one is due. Requires: every task was dispatched, so that the positions that the
@@ -38,14 +38,19 @@ extension Worker {
         statusLoggedAt = now
         recordsLogged = figures.records
         let rejected = tasks.reduce(0) { $0 + $1.counters.dropFirst().reduce(0, +) }
+        let latency = context.latencies.current
+        let latencyText = latency.since(latencyLogged).text
+        latencyLogged = latency
         log.info(
-            "\(figures.records) records, \(Int(rate))/s, lag \(figures.lag.map(String.init) ?? "-"), watermark \(figures.watermark > .distantPast ? figures.watermark.rfc3339() : "-"), \(figures.rows) rows, \(rejected) set aside"
+            "\(figures.records) records, \(Int(rate))/s, lag \(figures.lag.map(String.init) ?? "-"), watermark \(figures.watermark > .distantPast ? figures.watermark.rfc3339() : "-"), \(figures.rows) rows, \(rejected) set aside\(latencyText.isEmpty ? "" : ", \(latencyText)")"
         )
     }
 
-    func watermarks() -> [EventTime] {
+    /// The views' watermarks that hold once all was applied that was sent so far, and the records of `task`: another's that
+    /// still wait to be sent must not be overtaken by their own watermark.
+    func watermarks(sending task: SourceTask? = nil) -> [EventTime] {
         let now = options.isBounded ? nil : Clock.monotonic()
-        let bySource = tasks.map { $0.watermark(now: now) }
+        let bySource = tasks.map { $0 === task || $0.records.count == 0 ? $0.watermark(now: now) : $0.lastWatermark }
         return plan.views.map { bySource[$0.source] }
     }
 

@@ -35,6 +35,8 @@ public final class Worker: @unchecked Sendable {
     var lastWatermarks: [EventTime] = []
     var statusLoggedAt = Clock.monotonic()
     var recordsLogged: UInt64 = 0
+    var latencyLogged = RunLatency()
+    var lagPublishedAt: Int64 = .min / 2
     var recordsSeen: UInt64 = 0
     let isStopping = Atomic<Bool>(false)
     var spillDirectory: String?
@@ -179,6 +181,7 @@ public final class Worker: @unchecked Sendable {
                     checksum: options.logDirectory == nil ? checksum.checksum : nil))
         }
         summary.behind = threads.reduce(0) { $0 + $1.behind }
+        summary.latency = context.latencies.current
         summary.overflows = threads.reduce(0) { $0 + $1.overflows }
         return summary
     }

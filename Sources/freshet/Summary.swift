@@ -19,6 +19,7 @@ extension RunSummary {
                 "\(behind) events came behind a view's watermark, their partition had been idle: rows that were out before do not count them"
             )
         }
+        if !latency.text.isEmpty { lines.append(latency.text) }
         if overflows > 0 { lines.append("\(overflows) sums of int64 left its range and are null") }
         return lines.joined(separator: "\n")
     }

@@ -1,4 +1,5 @@
 import Engine
+import Logging
 import Pipelines
 import Records
 import Testing
@@ -129,5 +130,34 @@ struct WatermarkTests {
         #expect(restarted.counters[late] == 2 && restarted.counters[0] == 5)
         #expect(restarted.nextOffset(of: 0) == 6)
         #expect(watermark(restarted, now: nil) == 5)
+    }
+
+    /// What one source has sent may not carry the watermark of another whose records still wait.
+    @Test func aWatermarkDoesNotOvertakeItsRecords() throws {
+        let source = "topic: events, format: json, event_time: {field: time, unit: s}, fields: {time: timestamp, card: string}"
+        let view = "entity: [card], features: [{name: n, aggregate: count(), windows: [1m]}]"
+        let plan = try Plan(
+            parsing: """
+                pipeline: test
+                version: 1
+                sources: {a: {\(source)}, b: {\(source)}}
+                views: {of_a: {source: a, \(view)}, of_b: {source: b, \(view)}}
+                """, file: "test.yaml")
+        let options = WorkerOptions(input: .files([:]), isBounded: true)
+        let worker = try Worker(plan, options, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let (a, b) = (worker.tasks[0], worker.tasks[1])
+        let slack = plan.sources[0].outOfOrderness.microseconds / Self.second
+        func watermarks(sending task: SourceTask?) -> [Int64?] {
+            worker.watermarks(sending: task).map { $0 == .distantPast ? nil : $0.microseconds / Self.second + slack }
+        }
+        try accept(a, 0, 0, time: 100)
+        try accept(b, 0, 0, time: 200)
+        #expect(watermarks(sending: a) == [100, nil])
+        a.records.removeAll()
+        #expect(watermarks(sending: b) == [100, 200])
+        b.records.removeAll()
+        try accept(a, 0, 1, time: 300)
+        #expect(watermarks(sending: b) == [100, 200])
+        #expect(watermarks(sending: a) == [300, 200])
     }
 }
