@@ -29,6 +29,14 @@ struct DoubleState: ~Copyable {
         }
     }
 
+    /// Adds what is known of many values. Requires: not wide.
+    mutating func add(_ moments: DoubleMoments) {
+        count &+= moments.count
+        moments.add(to: &sum, &squares)
+        if moments.least < least { least = moments.least }
+        if moments.greatest > greatest { greatest = moments.greatest }
+    }
+
     /// The value of an aggregate that is made of sums, squares and extremes; null also where it would be infinite.
     func lower(_ function: AggregateFunction) -> LoweredValue {
         switch function {

@@ -199,29 +199,30 @@ public struct Evaluator: ~Copyable {
                     let extreme = output.function == .min ? extremes.least : extremes.greatest
                     store(value(of: extreme, column, layout, rows), output, rows, row)
                 case .double:
-                    walkDoubles(column, log, edge, &doublesFrom, end, layout)
+                    walkDoubles(column, log, edge, output.number, &doublesFrom, end, layout)
                     store(doubles.lower(output.function), output, rows, row)
                 }
             case .sum, .avg, .varPop, .varSamp, .stddevPop, .stddevSamp:
                 guard column.kind == .double else { continue }
-                walkDoubles(column, log, edge, &doublesFrom, end, layout)
+                walkDoubles(column, log, edge, output.number, &doublesFrom, end, layout)
                 store(doubles.lower(output.function), output, rows, row)
             }
         }
     }
 
     private mutating func walkDoubles(
-        _ column: ViewProgram.ColumnPass, _ log: TimeLog, _ edge: LogPosition, _ walked: inout LogPosition, _ end: LogPosition,
-        _ layout: LogLayout
+        _ column: ViewProgram.ColumnPass, _ log: TimeLog, _ edge: LogPosition, _ memo: Int, _ walked: inout LogPosition,
+        _ end: LogPosition, _ layout: LogLayout
     ) {
         if walked == end { doubles.removeAll() }
         guard edge != walked else { return }
         let logged = layout.column(column.column)
-        log.forEachPiece(from: edge, to: walked, layout) { chunk, low, high in
-            let words = chunk.words(logged, layout)
-            for row in low..<high where chunk.isValid(row, logged, layout) { doubles.add(words[row], logged.needs) }
-            return true
-        }
+        log.walkDoubles(
+            column.column, from: edge, to: walked, memo: memo, layout, whole: { doubles.add($0) },
+            piece: { chunk, low, high in
+                let words = chunk.words(logged, layout)
+                for row in low..<high where chunk.isValid(row, logged, layout) { doubles.add(words[row], logged.needs) }
+            })
         walked = edge
     }
 

@@ -19,6 +19,8 @@ public final class ViewProgram {
         var function: AggregateFunction
         var window: Int
         var value: Int
+        /// The number under which long logs remember the way through the window.
+        var number: Int
     }
 
     /// What is made of a column's moments over one window.
@@ -78,10 +80,10 @@ public final class ViewProgram {
         let windowsOf = delays.map { delay in
             Set(plan.values.filter { $0.delay == delay }.map { $0.window?.microseconds ?? .max }).sorted()
         }
-        let withMoments = columns.indices.filter {
-            columns[$0].kind == .integer && !columns[$0].needs.isDisjoint(with: [.sum, .squares, .extremes])
+        let summarized = columns.indices.filter {
+            (columns[$0].kind == .integer || columns[$0].kind == .double) && !columns[$0].needs.isDisjoint(with: [.sum, .squares, .extremes])
         }
-        let layout = LogLayout(columns, memoCount: windowsOf.reduce(0) { $0 + $1.count } * withMoments.count)
+        let layout = LogLayout(columns, memoCount: windowsOf.reduce(0) { $0 + $1.count } * summarized.count)
         self.layout = layout
         olderShift = plan.bounds == .closed || plan.bounds == .closedOpen ? 1 : 0
         newerShift = plan.bounds == .open || plan.bounds == .closedOpen ? 1 : 0
@@ -95,11 +97,17 @@ public final class ViewProgram {
             let windows = windowsOf[index]
             let windowsBefore = windowsOf[..<index].reduce(0) { $0 + $1.count }
             windowsMax = max(windowsMax, windows.count)
+            func number(_ window: Int, _ input: Int?) -> Int {
+                guard let input, let ordinal = summarized.firstIndex(of: input) else { return .max }
+                return (windowsBefore + window) * summarized.count + ordinal
+            }
             func outputs(of input: Int?) -> [Output] {
                 values.filter { $0.element.input == input }
                     .map { value in
                         let window = windows.firstIndex(of: value.element.window?.microseconds ?? .max)!
-                        return Output(function: value.element.function, window: window, value: value.offset)
+                        return Output(
+                            function: value.element.function, window: window, value: value.offset,
+                            number: number(window, input))
                     }
                     .sorted { $0.window < $1.window }
             }
@@ -112,13 +120,14 @@ public final class ViewProgram {
                 guard !outputs.isEmpty else { return nil }
                 var scale: Int?
                 if case .decimal(let digits)? = plan.inputs[input].type { scale = digits }
-                let ordinal = withMoments.firstIndex(of: input)
-                let lowered = outputs.filter { ordinal != nil && $0.function.isMadeOfMoments }
-                let others = outputs.filter { ordinal == nil || !$0.function.isMadeOfMoments }
+                let ordinal = summarized.firstIndex(of: input)
+                let isMoments = ordinal != nil && layout.column(input).kind == .integer
+                let lowered = outputs.filter { isMoments && $0.function.isMadeOfMoments }
+                let others = outputs.filter { !isMoments || !$0.function.isMadeOfMoments }
                 let steps = Set(lowered.map(\.window)).sorted().map { window in
                     let outputs = lowered.filter { $0.window == window }
                     return MomentsStep(
-                        window: window, number: (windowsBefore + window) * withMoments.count + ordinal!,
+                        window: window, number: number(window, input),
                         outputs: lane(outputs), outputCount: outputs.count)
                 }
                 return ColumnPass(

@@ -5,7 +5,7 @@ internal import Records
 /// Up to 32 chunks and what is known of each. See `ChunkTree`.
 ///
 ///     header | chunk … | first time of each … | events of each … | per column: values of each …, of the group |
-///              per column with moments: those of each chunk …, those of the group
+///              per column: summaries of each chunk …, that of the group
 @safe
 struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
     let base: UnsafeMutableRawPointer
@@ -23,12 +23,12 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
     private static func totalsAt(_ capacity: Int, _ layout: LogLayout) -> Int {
         headerBytes + 16 * capacity + Chunk.roundedUp(capacity * (1 + layout.countCount))
     }
-    private static func momentsAt(_ capacity: Int, _ layout: LogLayout) -> Int {
+    private static func summariesAt(_ capacity: Int, _ layout: LogLayout) -> Int {
         (totalsAt(capacity, layout) + 4 * layout.countCount + 15) & ~15
     }
 
     static func bytes(capacity: Int, _ layout: LogLayout) -> Int {
-        momentsAt(capacity, layout) + layout.momentCount * (capacity + 1) * MemoryLayout<Moments>.stride
+        summariesAt(capacity, layout) + layout.summaryBytes * (capacity + 1)
     }
 
     static func allocate(capacity: Int, _ layout: LogLayout) -> ChunkGroup {
@@ -69,13 +69,49 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         let start = unsafe base + ChunkGroup.totalsAt(capacity, layout)
         return unsafe Lane(start.assumingMemoryBound(to: Int32.self), count: layout.countCount)
     }
-    /// Moments of a column: of chunk i at i, of the whole group at `capacity`. Requires: the column keeps them.
-    func moments(_ column: LogLayout.Column, _ layout: LogLayout) -> Lane<Moments> {
-        let stride = (capacity &+ 1) &* MemoryLayout<Moments>.stride
-        let start = unsafe base + (ChunkGroup.momentsAt(capacity, layout) &+ column.moments &* stride)
-        return unsafe Lane(start.assumingMemoryBound(to: Moments.self), count: capacity + 1)
+    /// Summaries of a column: of chunk i at i, of the whole group at `capacity`. Requires: the column keeps them.
+    @inline(__always)
+    func summaries<S: ChunkSummary>(_ column: LogLayout.Column, as type: S.Type, _ layout: LogLayout) -> Lane<S> {
+        let start = unsafe base + (ChunkGroup.summariesAt(capacity, layout) &+ column.summaryAt &* (capacity &+ 1))
+        return unsafe Lane(start.assumingMemoryBound(to: S.self), count: capacity + 1)
     }
-    func total(_ column: LogLayout.Column, _ layout: LogLayout) -> Moments { moments(column, layout)[capacity] }
+
+    /// Calls `body` with what a column keeps, if anything.
+    @inline(__always)
+    private func withSummaries(_ column: LogLayout.Column, _ layout: LogLayout, _ body: SummaryEdit) {
+        guard column.summaryAt >= 0 else { return }
+        if column.kind == .integer {
+            edit(summaries(column, as: Moments.self, layout), column, layout, body)
+        } else {
+            edit(summaries(column, as: DoubleMoments.self, layout), column, layout, body)
+        }
+    }
+
+    private enum SummaryEdit {
+        case make(Int, Chunk)
+        case move(from: Int, to: Int, Int)
+        case append(ChunkGroup, from: Int, at: Int, Int)
+        case total
+        case add(Int64, chunk: Int)
+    }
+
+    @inline(__always)
+    private func edit<S: ChunkSummary>(_ lane: Lane<S>, _ column: LogLayout.Column, _ layout: LogLayout, _ edit: SummaryEdit) {
+        switch edit {
+        case .make(let index, let chunk): lane[index] = S(chunk, column, layout)
+        case .move(let from, let to, let length): lane.move(from: from, to: to, count: length)
+        case .append(let other, let from, let at, let length):
+            lane.copy(from: other.summaries(column, as: S.self, layout), at: from, to: at, count: length)
+        case .total:
+            var total = S()
+            for index in 0..<count { total.merge(lane[index]) }
+            lane[capacity] = total
+        case .add(let word, let index):
+            // In place: a copy out and back would cost more than the addition.
+            unsafe (lane.pointer + index).pointee.add(word: word)
+            unsafe (lane.pointer + capacity).pointee.add(word: word)
+        }
+    }
 
     subscript(_ index: Int) -> Chunk { unsafe Chunk(UnsafeMutableRawPointer(bitPattern: chunkPointers[index])!) }
 
@@ -132,10 +168,7 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
             if column.lastLane >= 0 {
                 valueCounts(column.lastCount)[index] = UInt8(chunk.lane(column.lastLane, layout).sum(from: 0, to: chunk.count))
             }
-            guard column.moments >= 0 else { continue }
-            var moments = Moments()
-            chunk.addMoments(column, from: 0, to: chunk.count, to: &moments, layout)
-            self.moments(column, layout)[index] = moments
+            withSummaries(column, layout, .make(index, chunk))
         }
     }
 
@@ -152,8 +185,7 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         eventCounts.move(from: from, to: to, count: length)
         for position in 0..<layout.countCount { valueCounts(position).move(from: from, to: to, count: length) }
         for position in 0..<layout.columnCount {
-            let column = layout.column(position)
-            if column.moments >= 0 { moments(column, layout).move(from: from, to: to, count: length) }
+            withSummaries(layout.column(position), layout, .move(from: from, to: to, length))
         }
     }
 
@@ -167,9 +199,7 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
             valueCounts(position).copy(from: other.valueCounts(position), at: from, to: at, count: length)
         }
         for position in 0..<layout.columnCount {
-            let column = layout.column(position)
-            guard column.moments >= 0 else { continue }
-            moments(column, layout).copy(from: other.moments(column, layout), at: from, to: at, count: length)
+            withSummaries(layout.column(position), layout, .append(other, from: from, at: at, length))
         }
         header[0].chunks += Int32(length)
     }
@@ -189,12 +219,7 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
             valueTotals(layout)[position] = Int32(values(position, from: 0, to: count))
         }
         for position in 0..<layout.columnCount {
-            let column = layout.column(position)
-            guard column.moments >= 0 else { continue }
-            let moments = moments(column, layout)
-            var total = Moments()
-            for index in 0..<count { total.merge(moments[index]) }
-            moments[capacity] = total
+            withSummaries(layout.column(position), layout, .total)
         }
     }
 
@@ -206,13 +231,7 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         for position in 0..<layout.columnCount where batch.valid[position][row] != 0 {
             valueTotals(layout)[position] &+= 1
             valueCounts(position)[index] &+= 1
-            let column = layout.column(position)
-            guard column.moments >= 0 else { continue }
-            let moments = moments(column, layout)
-            let word = batch.words[position][row]
-            // In place: a copy out and back would cost more than the addition.
-            unsafe (moments.pointer + index).pointee.add(word)
-            unsafe (moments.pointer + capacity).pointee.add(word)
+            withSummaries(layout.column(position), layout, .add(batch.words[position][row], chunk: index))
         }
     }
 }

@@ -1,4 +1,3 @@
-internal import Aggregates
 internal import CKernels
 internal import Records
 
@@ -33,7 +32,7 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         lastOccurrencesAt(layout) &+ (layout.distinctCount &* 8 &+ 15) & ~15
     }
     private static func lastOccurrencesAt(_ layout: LogLayout) -> Int {
-        headerBytes &+ layout.memoCount &* MemoryLayout<MiddleMemo>.stride
+        headerBytes &+ layout.memoCount &* layout.memoBytes
     }
     private static func bytes(capacity: Int, _ layout: LogLayout) -> Int {
         groupsAt(layout) + 16 * capacity + Chunk.roundedUp(4 * capacity * (1 + layout.countCount))
@@ -49,7 +48,9 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
 
     static func allocate(capacity: Int, _ layout: LogLayout) -> ChunkTree {
         let tree = allocateBare(capacity: capacity, layout)
-        for slot in 0..<layout.memoCount { tree.memos(layout)[slot] = MiddleMemo() }
+        // Of epoch 0: void.
+        unsafe tree.memoAddress(0, layout).initializeMemory(
+            as: UInt8.self, repeating: 0, count: layout.memoCount * layout.memoBytes)
         for index in 0..<layout.distinctCount {
             unsafe tree.lastOccurrences(layout)[index] = UInt(bitPattern: LastOccurrences.make().base)
         }
@@ -85,8 +86,11 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
     @inline(__always)
     var capacity: Int { Int(header[0].capacity) }
 
-    func memos(_ layout: LogLayout) -> Lane<MiddleMemo> {
-        unsafe Lane((base + ChunkTree.headerBytes).assumingMemoryBound(to: MiddleMemo.self), count: layout.memoCount)
+    private func memoAddress(_ slot: Int, _ layout: LogLayout) -> UnsafeMutableRawPointer {
+        unsafe base + ChunkTree.headerBytes + slot &* layout.memoBytes
+    }
+    func memo<S: ChunkSummary>(_ slot: Int, of type: S.Type, _ layout: LogLayout) -> Lane<MiddleMemo<S>> {
+        unsafe Lane(memoAddress(slot, layout).assumingMemoryBound(to: MiddleMemo<S>.self), count: 1)
     }
     private func groupPointers(_ layout: LogLayout) -> Lane<UInt> {
         unsafe Lane((base + ChunkTree.groupsAt(layout)).assumingMemoryBound(to: UInt.self), count: capacity)
@@ -118,7 +122,8 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
             let capacity = tree.header[0].capacity
             tree.header[0] = header[0]
             tree.header[0].capacity = capacity
-            tree.memos(layout).copy(from: memos(layout), at: 0, to: 0, count: layout.memoCount)
+            unsafe tree.memoAddress(0, layout).copyMemory(
+                from: memoAddress(0, layout), byteCount: layout.memoCount * layout.memoBytes)
             tree.lastOccurrences(layout).copy(from: lastOccurrences(layout), at: 0, to: 0, count: layout.distinctCount)
             tree.copy(from: self, at: 0, to: 0, count, layout)
             unsafe base.deallocate()

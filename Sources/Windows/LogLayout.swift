@@ -22,8 +22,8 @@ public struct LogLayout: BitwiseCopyable, Sendable {
         var validityLane: Int
         /// The lane of the values; -1 for presence.
         var wordLane: Int
-        /// Position among the columns that keep moments per chunk, or -1.
-        var moments: Int
+        /// Where the column's summaries begin among those that are kept per chunk, in bytes; -1 where it has none.
+        var summaryAt: Int
         /// The lane that flags the last occurrences of values, in long logs; -1 where nobody counts distinct ones.
         var lastLane: Int
         /// Position of the number of last occurrences among the counts that are kept per chunk: behind those of the columns' values.
@@ -34,7 +34,10 @@ public struct LogLayout: BitwiseCopyable, Sendable {
     public let columnCount: Int
     /// Whether events keep their partition and offset, to order those of one time.
     public let isOrdered: Bool
-    let momentCount: Int
+    /// Bytes of the summaries of a chunk.
+    let summaryBytes: Int
+    /// Bytes of a memo.
+    let memoBytes: Int
     /// Memos that a log of many chunks keeps, one per window and column: the evaluator numbers them.
     public let memoCount: Int
     let laneCount: Int
@@ -55,23 +58,34 @@ public struct LogLayout: BitwiseCopyable, Sendable {
         columnCount = columns.count
         lane = .allocate(columns.count)
         var next = isOrdered ? 3 : 1
-        var moments = 0
+        var summaryBytes = 0
         var distinct = 0
         for (index, (kind, needs)) in columns.enumerated() {
-            let keepsMoments = kind == .integer && !needs.isDisjoint(with: [.sum, .squares, .extremes])
+            let ownBytes = needs.isDisjoint(with: [.sum, .squares, .extremes]) ? 0 : LogLayout.summaryBytes(kind)
             let isDistinct = kind != .presence && needs.contains(.distinct)
             lane[index] = Column(
                 kind: kind, needs: needs, validityLane: next, wordLane: kind == .presence ? -1 : next + 1,
-                moments: keepsMoments ? moments : -1, lastLane: isDistinct ? next + 2 : -1,
+                summaryAt: ownBytes > 0 ? summaryBytes : -1, lastLane: isDistinct ? next + 2 : -1,
                 lastCount: isDistinct ? columns.count + distinct : -1)
             next += kind == .presence ? 1 : isDistinct ? 3 : 2
             distinct += isDistinct ? 1 : 0
-            moments += keepsMoments ? 1 : 0
+            summaryBytes += ownBytes
         }
-        momentCount = moments
+        self.summaryBytes = summaryBytes
+        memoBytes =
+            columns.contains { $0.kind == .double }
+            ? MemoryLayout<MiddleMemo<DoubleMoments>>.stride : MemoryLayout<MiddleMemo<Moments>>.stride
         distinctCount = distinct
         laneCount = next
         lanesAt = Chunk.roundedUp(Chunk.widthsAt + next) + (isOrdered ? 8 : 0)
+    }
+
+    private static func summaryBytes(_ kind: Kind) -> Int {
+        switch kind {
+        case .integer: MemoryLayout<Moments>.stride
+        case .double: MemoryLayout<DoubleMoments>.stride
+        case .presence, .text: 0
+        }
     }
 
     /// Counts that are kept per chunk and per group: of the values of each column, and of the last occurrences.

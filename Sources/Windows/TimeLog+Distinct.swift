@@ -49,7 +49,9 @@ extension TimeLog {
         for index in 0..<layout.columnCount where layout.column(index).lastLane >= 0 {
             let column = layout.column(index)
             let last = tree.lastOccurrences(column, layout)
-            guard chunk.time(place.row, layout) <= last.header[0].frontier, chunk.isValid(place.row, column, layout) else { continue }
+            guard chunk.time(place.row, layout) <= last.header[0].frontier, chunk.isValid(place.row, column, layout) else {
+                continue
+            }
             takeIn(last, LogRow(chunk: chunk, row: place.row), place, column, layout)
         }
     }
@@ -89,7 +91,9 @@ extension TimeLog {
             let chunk = tree.group(place.group, layout)[place.chunk]
             let end = isLast ? to.row : chunk.count
             while place.row < end {
-                if chunk.isValid(place.row, column, layout) { takeIn(last, LogRow(chunk: chunk, row: place.row), place, column, layout) }
+                if chunk.isValid(place.row, column, layout) {
+                    takeIn(last, LogRow(chunk: chunk, row: place.row), place, column, layout)
+                }
                 place.row &+= 1
             }
             if isLast { return }

@@ -1,16 +1,15 @@
-internal import Aggregates
 internal import Records
 
-/// The moments of a run of whole chunks, remembered: a window of a long log begins and ends in the same two chunks for many
+/// The summary of a run of whole chunks, remembered: a window of a long log begins and ends in the same two chunks for many
 /// events in a row, and what lies between them stays.
 ///
 /// It covers the chunks after `start` through `last`, by their ids, as of an epoch of the tree. An event that comes into
 /// what any memo covers begins a new epoch. Memos are derived from the log, never stored, and hold no event back.
-struct MiddleMemo: BitwiseCopyable {
-    var moments = Moments()
+struct MiddleMemo<Summary: ChunkSummary>: BitwiseCopyable {
     var epoch: UInt32 = 0
     var start: UInt32 = 0
     var last: UInt32 = 0
+    var summary = Summary()
 }
 
 extension ChunkTree {
@@ -37,40 +36,40 @@ extension TimeLog {
     /// Chunks that are walked behind a memo before it is moved on.
     private static let walkMax = 24
 
-    /// Adds the moments of the whole chunks between those of two places, by a memo where one helps.
-    func addMiddle(
-        _ column: LogLayout.Column, from: LogPosition, to: LogPosition, memo slot: Int, to moments: inout Moments,
+    /// Adds the summaries of the whole chunks between those of two places, by a memo where one helps.
+    func addMiddle<S: ChunkSummary>(
+        _ column: LogLayout.Column, from: LogPosition, to: LogPosition, memo slot: Int, to summary: inout S,
         _ layout: LogLayout
     ) {
         let near = from.group == to.group && to.chunk &- from.chunk <= TimeLog.walkMax
-        if near || slot >= layout.memoCount { return addChunks(column, from: from, to: to, to: &moments, layout) }
+        if near || slot >= layout.memoCount { return addChunks(column, from: from, to: to, to: &summary, layout) }
         let tree = tree
-        let memo = tree.memos(layout)[slot]
-        var tail = Moments()
+        let memo = tree.memo(slot, of: S.self, layout)[0]
+        var tail = S()
         guard memo.epoch == tree.header[0].epoch, tree.walk(from, to: memo.start, column, &tail, layout) else {
-            return remember(column, from: from, to: to, slot, to: &moments, layout)
+            return remember(column, from: from, to: to, slot, to: &summary, layout)
         }
         var place = to
         var walked = 0
         while true {
             guard tree.step(&place, backTo: from, layout) else {
                 // The memo reaches beyond the place.
-                return addChunks(column, from: from, to: to, to: &moments, layout)
+                return addChunks(column, from: from, to: to, to: &summary, layout)
             }
             let group = tree.group(place.group, layout)
             if group[place.chunk].id == memo.last { break }
-            if walked == 2 * TimeLog.walkMax { return addChunks(column, from: from, to: to, to: &moments, layout) }
-            tail.merge(group.moments(column, layout)[place.chunk])
+            if walked == 2 * TimeLog.walkMax { return addChunks(column, from: from, to: to, to: &summary, layout) }
+            tail.merge(group.summaries(column, as: S.self, layout)[place.chunk])
             walked &+= 1
         }
-        if walked > TimeLog.walkMax { return remember(column, from: from, to: to, slot, to: &moments, layout) }
-        moments.merge(memo.moments)
-        moments.merge(tail)
+        if walked > TimeLog.walkMax { return remember(column, from: from, to: to, slot, to: &summary, layout) }
+        summary.merge(memo.summary)
+        summary.merge(tail)
     }
 
     /// Makes the memo anew, over the chunks into which no event is likely to come.
-    private func remember(
-        _ column: LogLayout.Column, from: LogPosition, to: LogPosition, _ slot: Int, to moments: inout Moments, _ layout: LogLayout
+    private func remember<S: ChunkSummary>(
+        _ column: LogLayout.Column, from: LogPosition, to: LogPosition, _ slot: Int, to summary: inout S, _ layout: LogLayout
     ) {
         let tree = tree
         let header = tree.header
@@ -79,19 +78,19 @@ extension TimeLog {
         if (settled.group, settled.chunk) < (to.group, to.chunk) { end = settled }
         var last = end
         guard (from.group, from.chunk) < (end.group, end.chunk), tree.step(&last, backTo: from, layout) else {
-            return addChunks(column, from: from, to: to, to: &moments, layout)
+            return addChunks(column, from: from, to: to, to: &summary, layout)
         }
-        var memo = MiddleMemo()
+        var memo = MiddleMemo<S>()
         memo.epoch = header[0].epoch
         memo.start = tree.group(from.group, layout)[from.chunk].id
         memo.last = tree.group(last.group, layout)[last.chunk].id
-        addChunks(column, from: from, to: end, to: &memo.moments, layout)
-        tree.memos(layout)[slot] = memo
+        addChunks(column, from: from, to: end, to: &memo.summary, layout)
+        tree.memo(slot, of: S.self, layout)[0] = memo
         header[0].coveredThrough = max(
             header[0].coveredThrough, tree.group(end.group, layout).firstTimes[end.chunk])
-        moments.merge(memo.moments)
+        summary.merge(memo.summary)
         // The chunks from `end` on, which `addChunks` would leave out as its first.
-        addChunks(column, from: last, to: to, to: &moments, layout)
+        addChunks(column, from: last, to: to, to: &summary, layout)
     }
 }
 
@@ -99,10 +98,10 @@ extension ChunkTree {
     /// Chunks before the start of a memo that are walked: edges go back a little where events come out of order.
     private static let backMax = 3
 
-    /// Adds the moments of the chunks after `from` through the one with an id; false where that is not near.
+    /// Adds the summaries of the chunks after `from` through the one with an id; false where that is not near.
     @inline(__always)
-    fileprivate func walk(
-        _ from: LogPosition, to id: UInt32, _ column: LogLayout.Column, _ moments: inout Moments, _ layout: LogLayout
+    fileprivate func walk<S: ChunkSummary>(
+        _ from: LogPosition, to id: UInt32, _ column: LogLayout.Column, _ summary: inout S, _ layout: LogLayout
     ) -> Bool {
         let group = group(from.group, layout)
         let last = min(group.count &- 1, from.chunk &+ ChunkTree.backMax)
@@ -110,7 +109,7 @@ extension ChunkTree {
         while group[chunk].id != id {
             if chunk == last { return false }
             chunk &+= 1
-            moments.merge(group.moments(column, layout)[chunk])
+            summary.merge(group.summaries(column, as: S.self, layout)[chunk])
         }
         return true
     }

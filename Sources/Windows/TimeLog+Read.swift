@@ -118,28 +118,57 @@ extension TimeLog {
         tree.group(to.group, layout)[to.chunk].addMoments(column, from: 0, to: to.row, to: &moments, layout)
     }
 
-    /// Adds the moments of the whole chunks after the one of `from` and before that of `to`.
-    func addChunks(
-        _ column: LogLayout.Column, from: LogPosition, to: LogPosition, to moments: inout Moments, _ layout: LogLayout
+    /// Walks the values of a column of doubles between two places: `whole` gets what is known of whole chunks, `piece` the
+    /// events whose values are to be added one by one.
+    @inline(__always)
+    public func walkDoubles(
+        _ index: Int, from: LogPosition, to: LogPosition, memo: Int = .max, _ layout: LogLayout, whole: (DoubleMoments) -> Void,
+        piece: (Chunk, Int, Int) -> Void
+    ) {
+        let column = layout.column(index)
+        guard hasManyChunks, column.summaryAt >= 0, from.group != to.group || from.chunk != to.chunk else {
+            return forEachPiece(from: from, to: to, layout) { chunk, low, high in
+                piece(chunk, low, high)
+                return true
+            }
+        }
+        var middle = DoubleMoments()
+        addMiddle(column, from: from, to: to, memo: memo, to: &middle, layout)
+        guard !middle.isWide else {
+            return forEachPiece(from: from, to: to, layout) { chunk, low, high in
+                piece(chunk, low, high)
+                return true
+            }
+        }
+        whole(middle)
+        let oldest = tree.group(from.group, layout)[from.chunk]
+        piece(oldest, from.row, oldest.count)
+        piece(tree.group(to.group, layout)[to.chunk], 0, to.row)
+    }
+
+    /// Adds the summaries of the whole chunks after the one of `from` and before that of `to`.
+    func addChunks<S: ChunkSummary>(
+        _ column: LogLayout.Column, from: LogPosition, to: LogPosition, to summary: inout S, _ layout: LogLayout
     ) {
         let first = tree.group(from.group, layout)
         if from.group == to.group {
-            add(first.moments(column, layout), from: from.chunk &+ 1, to: to.chunk, to: &moments)
+            add(first.summaries(column, as: S.self, layout), from: from.chunk &+ 1, to: to.chunk, to: &summary)
             return
         }
-        add(first.moments(column, layout), from: from.chunk &+ 1, to: first.count, to: &moments)
+        add(first.summaries(column, as: S.self, layout), from: from.chunk &+ 1, to: first.count, to: &summary)
         var index = from.group &+ 1
         while index < to.group {
-            moments.merge(tree.group(index, layout).total(column, layout))
+            let group = tree.group(index, layout)
+            summary.merge(group.summaries(column, as: S.self, layout)[group.capacity])
             index &+= 1
         }
-        add(tree.group(to.group, layout).moments(column, layout), from: 0, to: to.chunk, to: &moments)
+        add(tree.group(to.group, layout).summaries(column, as: S.self, layout), from: 0, to: to.chunk, to: &summary)
     }
 
-    private func add(_ lane: Lane<Moments>, from: Int, to: Int, to moments: inout Moments) {
+    private func add<S: ChunkSummary>(_ lane: Lane<S>, from: Int, to: Int, to summary: inout S) {
         var index = from
         while index < to {
-            moments.merge(lane[index])
+            summary.merge(lane[index])
             index &+= 1
         }
     }

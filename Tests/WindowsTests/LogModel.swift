@@ -125,10 +125,10 @@ struct Schedule {
         LogLayout([]),
         LogLayout([(.integer, [.sum])], memoCount: 3),
         LogLayout([
-            (.integer, [.sum, .squares, .extremes]), (.presence, []), (.double, [.sum]), (.text, [.distinct]),
+            (.integer, [.sum, .squares, .extremes]), (.presence, []), (.double, [.sum, .squares, .extremes]), (.text, [.distinct]),
             (.integer, .extremes),
             (.integer, .distinct),
-        ], memoCount: 3),
+        ], memoCount: 6),
         LogLayout([(.text, [.ends]), (.integer, [.sum, .ends]), (.double, [.ends]), (.presence, [])]),
     ]
 
@@ -174,6 +174,9 @@ struct Schedule {
             case 4, 5: return .word(0)
             default: return .word(.random(in: -1_000...1_000, using: &random))
             }
+        // Beyond what a chunk sums up.
+        case .double where isWild && random.isOneIn(2_000):
+            return .word(Int64(bitPattern: [1e300, -1e-300].randomElement(using: &random)!.bitPattern))
         case .double: return .word(Int64(bitPattern: Double.random(in: -1e9...1e9, using: &random).bitPattern))
         case .text:
             let length = [0, 1, 7, 8, 9, 100].randomElement(using: &random)!

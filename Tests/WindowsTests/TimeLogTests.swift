@@ -79,7 +79,9 @@ struct TimeLogTests {
             if index % 97 == 0 {
                 distinct += checkDistinct(log, model, schedule, newest: newest * schedule.unit, &random, place)
             }
-            if layout.memoCount > 0 && index % 5 == 0 { checkMemos(log, schedule, newest: newest * schedule.unit, &random, place) }
+            if layout.memoCount > 0 && index % 5 == 0 {
+                checkMemos(log, schedule, newest: newest * schedule.unit, &random, place)
+            }
             if random.isOneIn(200) {
                 store.check(log, place)
                 store.commit(log)
@@ -92,7 +94,7 @@ struct TimeLogTests {
         store.check(log, place)
         bytes -= log.free(layout)
         #expect(bytes == 0, "bytes that were not given back; \(place)")
-        if layout.memoCount == 3 && layout.columnCount > 1 && schedule.eventCount > 300 && schedule.retention == nil {
+        if layout.memoCount == 6 && schedule.eventCount > 300 && schedule.retention == nil {
             #expect(distinct > 0, "\(place)")
         }
         #expect(log.isEmpty)
@@ -178,7 +180,8 @@ struct TimeLogTests {
     }
 
     /// Windows that slide along give the same with what they remember as without.
-    private func checkMemos(_ log: TimeLog, _ schedule: Schedule, newest: Int64, _ random: inout SeededGenerator, _ place: String) {
+    private func checkMemos(_ log: TimeLog, _ schedule: Schedule, newest: Int64, _ random: inout SeededGenerator, _ place: String)
+    {
         let layout = schedule.layout
         var end = newest
         if random.isOneIn(4) { end -= Int64.random(in: 0...(schedule.disorder * schedule.unit), using: &random) }
@@ -189,7 +192,44 @@ struct TimeLogTests {
             log.addMoments(0, from: from, to: to, memo: memo, to: &moments, layout)
             log.addMoments(0, from: from, to: to, to: &expected, layout)
             check(moments, expected, layout.columns[0].needs, "window \(window) \(place)")
+            if layout.columnCount > 2 {
+                let walked = doubles(log, from, to, memo: memo, layout)
+                let raw = doubles(log, from, to, memo: nil, layout)
+                #expect(walked == raw, "window \(window) \(place)")
+            }
         }
+    }
+
+    /// Count, sum and sum of squares of column 2; without a memo from the values alone.
+    private func doubles(
+        _ log: TimeLog, _ from: LogPosition, _ to: LogPosition, memo: Int?, _ layout: LogLayout
+    ) -> [Double?] {
+        let column = layout.column(2)
+        var sum = ExactDoubleSum()
+        var squares = ExactDoubleSquareSum()
+        var count: Int64 = 0
+        func add(_ chunk: Chunk, _ low: Int, _ high: Int) {
+            for row in low..<high where chunk.isValid(row, column, layout) {
+                let value = Double(bitPattern: UInt64(bitPattern: chunk.words(column, layout)[row]))
+                count += 1
+                sum.add(value)
+                squares.addSquare(value)
+            }
+        }
+        if let memo {
+            log.walkDoubles(
+                2, from: from, to: to, memo: 3 + memo, layout,
+                whole: {
+                    count += $0.count
+                    $0.add(to: &sum, &squares)
+                }, piece: add)
+        } else {
+            log.forEachPiece(from: from, to: to, layout) { chunk, low, high in
+                add(chunk, low, high)
+                return true
+            }
+        }
+        return [Double(count), sum.rounded(), Exact.variance(count: count, sum: sum, squares: squares, sample: false)]
     }
 
     /// Only what the column's aggregates need is promised.
