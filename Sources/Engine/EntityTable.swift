@@ -26,6 +26,8 @@ public struct Entity: BitwiseCopyable, @unchecked Sendable {
         static let recent = State(rawValue: 8)
         /// Not a gap among the records.
         static let used = State(rawValue: 16)
+        /// Not used again since it came: one use does not make it recent.
+        static let fresh = State(rawValue: 32)
     }
 
     private static let inlineMax = 24

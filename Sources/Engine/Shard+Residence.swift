@@ -13,13 +13,19 @@ extension Shard {
         }
     }
 
+    /// Puts the awaited entities into the order of the store's keys, in which it finds them with the least work.
+    public mutating func sortAwaited() {
+        let entities = table.entities
+        awaited.sort { entities[Int($0)].hash < entities[Int($1)].hash }
+    }
+
     /// The awaited entities were read; the list starts anew. Requires: `install` was called for each.
     public mutating func clearAwaited() { awaited.removeAll(keepingCapacity: true) }
 
     /// An awaited entity that the store does not know.
     public mutating func installNew(_ entity: UInt32) {
         let entities = table.entities
-        entities[Int(entity)].state.formSymmetricDifference([.awaited, .resident])
+        entities[Int(entity)].state.formSymmetricDifference([.awaited, .resident, .fresh])
         entities[Int(entity)].log.trimmedThrough = expiredThrough.microseconds
     }
 
@@ -27,7 +33,7 @@ extension Shard {
     public mutating func install(_ entity: UInt32, log: TimeLog, logBytes: Int) {
         let entities = table.entities
         entities[Int(entity)].log = log
-        entities[Int(entity)].state.formSymmetricDifference([.awaited, .resident])
+        entities[Int(entity)].state.formSymmetricDifference([.awaited, .resident, .fresh])
         bytes += logBytes
     }
 
@@ -42,12 +48,27 @@ extension Shard {
         pending.markStored()
     }
 
-    /// Calls `body` with every entity that changed since the last commit; from now on none has.
+    /// Calls `body` with every entity that changed since the last commit; from now on none has. With `idleMax`, only with those
+    /// that may leave memory soon, and with so many at most, the longest changed first; the others stay changed.
     public mutating func takeDirty<E: Error>(
-        _ body: (_ entity: borrowing Entity, _ key: UnsafeRawBufferPointer) throws(E) -> Void
+        idleMax: Int? = nil, _ body: (_ entity: borrowing Entity, _ key: UnsafeRawBufferPointer) throws(E) -> Void
     ) throws(E) {
         // By hash: the order of the store's keys, so that a commit is one sorted run.
         let entities = table.entities
+        var kept: [UInt32] = []
+        if let idleMax {
+            var count = 0
+            for position in dirty.indices {
+                let index = dirty[position]
+                if count < idleMax && !entities[Int(index)].state.contains(.recent) {
+                    dirty[count] = index
+                    count += 1
+                } else {
+                    kept.append(index)
+                }
+            }
+            dirty.removeLast(dirty.count - count)
+        }
         dirty.sort { entities[Int($0)].hash < entities[Int($1)].hash }
         for index in dirty {
             entities[Int(index)].state.remove(.dirty)
@@ -57,6 +78,7 @@ extension Shard {
             }
         }
         dirty.removeAll(keepingCapacity: true)
+        dirty += kept
     }
 
     /// Calls `body` with every stored chunk that left its log since the last commit.
@@ -96,7 +118,7 @@ extension Shard {
             guard entities[index].state.isDisjoint(with: [.dirty, .awaited]) else { continue }
             if entities[index].state.contains(.resident) {
                 bytes -= entities[index].log.free(program.layout)
-                entities[index].state.remove(.resident)
+                entities[index].state.subtract([.resident, .fresh])
                 hasColdEntities = true
             }
             if entities[index].pending == 0 { table.remove(index, bytes: &bytes) }

@@ -71,7 +71,7 @@ public struct Shard: ~Copyable {
             let key = unsafe batch.text.bytes(TextReference(word: batch.keys[row]))
             let (index, isNew) = unsafe table.findOrInsert(batch.hashes[row], key, bytes: &bytes)
             if isNew && !hasColdEntities {
-                table.entities[index].state.insert(.resident)
+                table.entities[index].state.formUnion([.resident, .fresh])
                 table.entities[index].log.trimmedThrough = expiredThrough.microseconds
             }
             want(index)
@@ -105,7 +105,7 @@ public struct Shard: ~Copyable {
             }
             let state = entities[index].state
             if !state.contains(.dirty) { dirty.append(UInt32(index)) }
-            entities[index].state = state.union([.dirty, .recent])
+            entities[index].state = state.subtracting(.fresh).union(state.contains(.fresh) ? .dirty : [.dirty, .recent])
             switch mode {
             case .arrival:
                 appendRow(index, time: time, partition: batch.partitions[row], offset: batch.offsets[row], rows)

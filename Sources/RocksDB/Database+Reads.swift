@@ -19,9 +19,11 @@ extension Database {
     /// Lends `body` each key's index and its value, or nil where there is none, in the order of the list.
     ///
     /// Looks the keys up in batches, which shares the work per file and block among them, the more the closer they lie.
-    /// The batches may see different states where another thread writes meanwhile.
+    /// The batches may see different states where another thread writes meanwhile. With `caching` off, the blocks it reads do
+    /// not enter the cache: for rows that are not asked for again soon, where filling the cache costs more than it saves.
     public func multiGet(
-        _ keys: borrowing KeyList, _ body: (Int, UnsafeRawBufferPointer?) throws(RocksDBError) -> Void
+        _ keys: borrowing KeyList, caching: Bool = true,
+        _ body: (Int, UnsafeRawBufferPointer?) throws(RocksDBError) -> Void
     ) throws(RocksDBError) {
         // A batch holds its blocks in the cache until its values have been lent: this bounds how many.
         let batchCountMax = 256
@@ -35,6 +37,7 @@ extension Database {
         let errors = UnsafeMutablePointer<ErrorText?>.allocate(capacity: capacity)
         defer { unsafe errors.deallocate() }
 
+        let options = unsafe caching ? reads : uncachedReads
         var first = 0
         while first < keys.count {
             let count = min(batchCountMax, keys.count - first)
@@ -45,7 +48,7 @@ extension Database {
             }
             let isSorted = keys.isSorted
             try whileOpen { () throws(RocksDBError) in
-                unsafe rocksdb_batched_multi_get_cf(handle, reads, column, count, starts, sizes, values, errors, isSorted)
+                unsafe rocksdb_batched_multi_get_cf(handle, options, column, count, starts, sizes, values, errors, isSorted)
                 var failure: RocksDBError? = nil
                 for index in 0..<count {
                     let value = unsafe values[index]

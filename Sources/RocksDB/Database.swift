@@ -15,6 +15,7 @@ public final class Database: @unchecked Sendable {
     let handle: OpaquePointer
     let column: OpaquePointer
     let reads: OpaquePointer
+    let uncachedReads: OpaquePointer
     let horizons: OpaquePointer
     private let native: OpaquePointer
     private let syncedWrites: OpaquePointer
@@ -44,9 +45,16 @@ public final class Database: @unchecked Sendable {
         unsafe handle = opened.database
         unsafe column = opened.column
         unsafe reads = rocksdb_readoptions_create()
+        unsafe uncachedReads = rocksdb_readoptions_create()
+        unsafe rocksdb_readoptions_set_fill_cache(uncachedReads, 0)
         unsafe unsyncedWrites = rocksdb_writeoptions_create()
         unsafe syncedWrites = rocksdb_writeoptions_create()
-        unsafe rocksdb_writeoptions_set_sync(syncedWrites, 1)
+        if options.keepsJournal {
+            unsafe rocksdb_writeoptions_set_sync(syncedWrites, 1)
+        } else {
+            unsafe rocksdb_writeoptions_disable_WAL(unsyncedWrites, 1)
+            unsafe rocksdb_writeoptions_disable_WAL(syncedWrites, 1)
+        }
         unsafe gate = .allocate(capacity: 1)
         unsafe pthread_rwlock_init(gate, nil)
     }
@@ -70,6 +78,7 @@ public final class Database: @unchecked Sendable {
         unsafe rocksdb_column_family_handle_destroy(column)
         unsafe rocksdb_close(handle)
         unsafe rocksdb_readoptions_destroy(reads)
+        unsafe rocksdb_readoptions_destroy(uncachedReads)
         unsafe rocksdb_writeoptions_destroy(unsyncedWrites)
         unsafe rocksdb_writeoptions_destroy(syncedWrites)
         unsafe rocksdb_options_destroy(native)
@@ -79,7 +88,8 @@ public final class Database: @unchecked Sendable {
     /// Writes all of the batch or, where it throws, none of it. The batch stays as it was.
     ///
     /// Either way it survives the death of the process; with `sync`, also that of the machine. Without, a crash of the
-    /// machine may lose the latest batches, but only the latest: what remains is whole batches in their order.
+    /// machine may lose the latest batches, but only the latest: what remains is whole batches in their order. All this
+    /// holds where the database keeps a journal; else neither it nor `sync` makes anything last.
     public func write(_ batch: borrowing WriteBatch, sync: Bool) throws(RocksDBError) {
         let native = unsafe batch.native
         try whileOpen { () throws(RocksDBError) in

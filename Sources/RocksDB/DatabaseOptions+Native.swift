@@ -19,6 +19,8 @@ extension DatabaseOptions {
     private func setWrites(_ native: OpaquePointer) {
         unsafe rocksdb_options_set_write_buffer_size(native, memtableBytes)
         unsafe rocksdb_options_set_max_write_buffer_number(native, Int32(memtablesMax))
+        unsafe rocksdb_options_set_memtable_prefix_bloom_size_ratio(native, memtableFilterShare)
+        unsafe rocksdb_options_set_memtable_whole_key_filtering(native, 1)
         // One thread writes: nothing is gained by letting several fill a memtable, or spin for their turn.
         unsafe rocksdb_options_set_allow_concurrent_memtable_write(native, 0)
         unsafe rocksdb_options_set_enable_write_thread_adaptive_yield(native, 0)
@@ -33,7 +35,8 @@ extension DatabaseOptions {
         unsafe rocksdb_options_set_level0_stop_writes_trigger(native, Int32(levelZeroFiles.stop))
         unsafe rocksdb_options_set_target_file_size_base(native, UInt64(tableFileBytes))
         unsafe rocksdb_options_set_max_bytes_for_level_base(native, UInt64(levelOneBytes))
-        // Levels sized from the last one up: at most a ninth of the space is rows that were overwritten.
+        unsafe rocksdb_options_set_max_bytes_for_level_multiplier(native, Double(levelFactor))
+        // Levels sized from the last one up: at most a third of the space is rows that were overwritten.
         unsafe rocksdb_options_set_level_compaction_dynamic_level_bytes(native, 1)
     }
 
@@ -47,15 +50,14 @@ extension DatabaseOptions {
             unsafe rocksdb_block_based_options_set_filter_policy(
                 table, rocksdb_filterpolicy_create_bloom_full(Double(filterBitsPerKey)))
         }
-        // Indexes and filters count towards the cache: outside it, they would grow with the database.
-        unsafe rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1)
-        unsafe rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(table, 1)
-        unsafe rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1)
+        // Indexes and filters stay with their open files. In the cache they would drive each other out once they outgrow it,
+        // and every read would then read whole ones again.
+        unsafe rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 0)
 
         let cacheOptions: OpaquePointer = unsafe rocksdb_lru_cache_options_create()
         defer { unsafe rocksdb_lru_cache_options_destroy(cacheOptions) }
         unsafe rocksdb_lru_cache_options_set_capacity(cacheOptions, blockCacheBytes)
-        // Few readers, so few shards: a shard must have room for a filter of a whole table file.
+        // Few readers, so few shards: a shard must have room for a large value.
         unsafe rocksdb_lru_cache_options_set_num_shard_bits(cacheOptions, 2)
         let cache: OpaquePointer = unsafe rocksdb_cache_create_lru_opts(cacheOptions)
         defer { unsafe rocksdb_cache_destroy(cache) }
@@ -68,7 +70,8 @@ extension DatabaseOptions {
             case .lz4: rocksdb_lz4_compression
             case .zstd: rocksdb_zstd_compression
             }
-        unsafe rocksdb_options_set_compression(native, Int32(kind))
+        var kinds = [rocksdb_no_compression, rocksdb_no_compression, kind].map { Int32($0) }
+        unsafe rocksdb_options_set_compression_per_level(native, &kinds, kinds.count)
     }
 
     /// RocksDB's own text log: warnings only, 16 MiB at the most, and no statistics thread.

@@ -1,5 +1,6 @@
 /// How a database behaves and what it may use. Every default is bounded: the memory that one database adds is at most
-/// `memtableBytes * memtablesMax` + one write batch + `blockCacheBytes` + the blocks that running reads and compactions hold.
+/// `memtableBytes * memtablesMax` + one write batch + `blockCacheBytes` + the indexes and filters of `openFilesMax` table files
+/// + the blocks that running reads and compactions hold.
 public struct DatabaseOptions: Equatable, Sendable {
     // MARK: Behaviour
 
@@ -18,6 +19,10 @@ public struct DatabaseOptions: Equatable, Sendable {
     /// Lets compactions drop rows at or below the horizons of `setExpiryHorizon`. Off: horizons have no effect.
     public var dropsExpiredRows = true
 
+    /// Logs every write before it takes effect, so that it survives the process. Off: what was not flushed is gone once the
+    /// database is closed or its process dies. For data that nobody opens again.
+    public var keepsJournal = true
+
     // MARK: Performance
 
     /// Bytes of recent writes that are held in memory before they go to a table file. Larger: fewer, larger files, less
@@ -27,32 +32,42 @@ public struct DatabaseOptions: Equatable, Sendable {
     /// Memtables held at once, the one being filled included; writes wait where all are full.
     public var memtablesMax = 3
 
-    /// Bytes of uncompressed blocks, indexes and filters that are held in memory. Reads may exceed it by the blocks they
-    /// hold while they run (`multiGet`: at most 256), since a hard limit would make reads of large values fail.
-    public var blockCacheBytes = 64 << 20
+    /// The part of a memtable that is a filter of its keys, which spares reads of other keys the walk through it: a walk
+    /// costs more than all the rest of a read. 2 in 100 are some 16 bits per row of 100 bytes. 0: none.
+    public var memtableFilterShare = 0.02
+
+    /// Bytes of uncompressed blocks that are held in memory. Reads may exceed it by the blocks they hold while they run
+    /// (`multiGet`: at most 256), since a hard limit would make reads of large values fail.
+    public var blockCacheBytes = 16 << 20
 
     /// Bytes of a block before compression: what a miss of the cache reads and decompresses. Larger: smaller indexes and
     /// faster scans, but random reads cost in proportion, and the cache holds fewer of the rows that are asked for.
-    public var blockBytes = 4 << 10
+    public var blockBytes = 1 << 10
 
     /// Bits per key of the filter that spares reads of absent keys the table file; 10 lets 1 in 100 through. 0: none.
     public var filterBitsPerKey = 10
 
+    /// Of the levels below the first two. What is in those is soon rewritten, and read most.
     public var compression = Compression.lz4
 
     /// Threads for flushes and compactions; RocksDB shares them among the databases of a process.
     public var backgroundThreads = 2
 
-    /// Table files held open. Fewer: more opening; each holds a descriptor and some KiB.
+    /// Table files held open, with their indexes and filters in memory: about a thirtieth of their size where rows are small.
+    /// Fewer: less memory, and reads that open a file first, which costs as much as hundreds of them.
     public var openFilesMax = 512
 
     /// Files of level 0 at which a compaction starts, writes slow down, and writes stop. Each is a memtable, so the first
     /// bounds what a read has to look through, the last what a burst can pile up.
     public var levelZeroFiles = LevelZeroFiles(compact: 4, slowDown: 20, stop: 36)
 
-    /// Bytes of a table file, and of level 1, which holds a few of them.
+    /// Bytes of a table file.
     public var tableFileBytes = 32 << 20
-    public var levelOneBytes = 128 << 20
+
+    /// Bytes up to which there is one level below level 0, and how many times the one above it a level may hold where there
+    /// are more. A row is rewritten about so often on its way through each. Larger factors: fewer levels, less space.
+    public var levelOneBytes = 512 << 20
+    public var levelFactor = 4
 
     /// Bytes after which the kernel is asked to write back what has been appended to a file, so that a synchronous write
     /// does not meet a mountain of it. 0: left to the kernel.

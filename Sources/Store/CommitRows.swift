@@ -39,13 +39,18 @@ public final class CommitRows {
 
     /// Takes all that changed in a shard since its last commit. `before` is what that commit wrote of it.
     ///
+    /// With `idleMax`, only so many entities, and of those that may leave memory soon: what is written then is of no one
+    /// instant, and only good for bringing them back to this shard.
+    ///
     /// Requires: all rows up to the watermark were finished.
-    public func append(_ shard: inout Shard, _ id: ShardID, before: Checkpoint.ShardState) {
+    public func append(
+        _ shard: inout Shard, _ id: ShardID, before: Checkpoint.ShardState, idleMax: Int? = nil
+    ) {
         let layout = shard.program.layout
         unsafe shard.takeRemovedChunks { hash, key, chunk in
             delete { unsafe StateKey.append(entity: key, hash: hash, shard: id, .chunk, chunk: chunk, to: &$0) }
         }
-        unsafe shard.takeDirty { entity, key in
+        unsafe shard.takeDirty(idleMax: idleMax) { entity, key in
             let entity = copy entity
             if entity.log.hasManyChunks {
                 entity.log.forEachChunk(layout) { chunk in

@@ -8,12 +8,15 @@ public final class StateStore: Sendable {
     private let database: Database
     public let path: String
 
-    /// - Parameter readOnly: looks at what was committed by the moment of opening, beside a worker that goes on writing.
-    public init(path: String, readOnly: Bool = false) throws(StoreError) {
+    /// - Parameters:
+    ///   - readOnly: looks at what was committed by the moment of opening, beside a worker that goes on writing.
+    ///   - isTransient: the state dies with the process, so nothing is done to make it last.
+    public init(path: String, readOnly: Bool = false, isTransient: Bool = false) throws(StoreError) {
         self.path = path
         var options = DatabaseOptions()
         options.readOnly = readOnly
         options.createIfMissing = !readOnly
+        options.keepsJournal = !isTransient
         do throws(RocksDBError) { database = try Database(path: path, options: options) } catch { throw StoreError(error) }
     }
 
@@ -51,6 +54,7 @@ public final class StateStore: Sendable {
     /// Brings the logs that a shard awaits: one multi-get, and a scan for each long log.
     public func bring(_ shard: inout Shard, _ id: ShardID) throws(StoreError) {
         guard !shard.awaited.isEmpty else { return }
+        shard.sortAwaited()
         let awaited = shard.awaited
         var keys = KeyList(keysExpected: awaited.count, bytesExpected: awaited.count * 32)
         var key = ByteWriter()
@@ -63,7 +67,8 @@ public final class StateStore: Sendable {
         var long: [(entity: UInt32, head: LogCodec.DecodedHead)] = []
         var isCorrupt = false
         try reporting { () throws(RocksDBError) in
-            try unsafe database.multiGet(keys) { index, value in
+            // What was asked for is in memory from now on: it is not asked for again before many others.
+            try unsafe database.multiGet(keys, caching: false) { index, value in
                 guard let value = unsafe value else {
                     shard.installNew(awaited[index])
                     return

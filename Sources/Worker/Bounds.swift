@@ -26,6 +26,9 @@ enum Bounds {
     static let deadLetterBytes = 1 << 16
     /// Entities that may change before a commit is due: what a commit holds twice over while it is written, some 100 MiB.
     static let dirtyEntitiesMax = 250_000
+    /// Entities in one commit of a run without a state folder. Its first comes when memory is full of entities that were never
+    /// written; all of them at once would double what is held. Some 100 MiB too.
+    static let spilledEntitiesMax = 1_000_000
     /// Between two compactions that drop expired entities: each reads and writes all of the state.
     static let compactionMicrosecondsMin: Int64 = 60_000_000
     /// Between two commits that let the store forget what left every window.

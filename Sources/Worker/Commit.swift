@@ -11,6 +11,9 @@ final class Commit: @unchecked Sendable {
     let isLast: Bool
     /// Whether the store may forget what left every window by now; only with a synced write.
     let raisesHorizon: Bool
+    /// nil: all changes are written. Where the state dies with the process, what is in use may stay in memory only, and this is
+    /// the largest part of a shard's changed entities to write.
+    let idleShare: Double?
     let positions: [[Int32: Int64]]
     private let monitor = Monitor()
     private var waitingFor: Int
@@ -20,12 +23,14 @@ final class Commit: @unchecked Sendable {
     private var isDurable = false
 
     init(
-        _ checkpoint: Checkpoint, positions: [[Int32: Int64]], threadCount: Int, isLast: Bool, raisesHorizon: Bool
+        _ checkpoint: Checkpoint, positions: [[Int32: Int64]], threadCount: Int, isLast: Bool, raisesHorizon: Bool,
+        idleShare: Double?
     ) {
         self.checkpoint = checkpoint
         self.positions = positions
         self.isLast = isLast
         self.raisesHorizon = raisesHorizon
+        self.idleShare = idleShare
         waitingFor = threadCount
     }
 
@@ -100,7 +105,8 @@ final class Committer: @unchecked Sendable {
                     // Here and not on the shards' threads, whose turns a disk would hold up.
                     for segments in gathered.unsynced { try segments.sync() }
                     try store.commit(gathered.rows, gathered.checkpoint, isDurable: isDurable)
-                    for thread in threads { thread.inbox.send(.committed) }
+                    let kept = context.keptShare
+                    for thread in threads { thread.inbox.send(.committed(keeping: kept)) }
                     guard isDurable else {
                         commit.didBecomeDurable()
                         continue

@@ -17,8 +17,8 @@ enum ShardMessage: @unchecked Sendable {
     case turn([ShardEvents], watermarks: [EventTime], timing: TurnTiming?)
     /// Contribute all changes up to here to a commit.
     case commit(Commit)
-    /// The commit is durable.
-    case committed
+    /// The commit is durable. Where memory is short, `keeping` is the part of its state that each thread keeps there.
+    case committed(keeping: Double?)
     /// An online read: answered between turns.
     case read(ReadRequest)
     /// The input is over: finish every row that the watermarks allow and make parts of all.
@@ -57,6 +57,14 @@ final class ShardContext: @unchecked Sendable {
         self.hasStateAtStart = hasStateAtStart
         opened = store
         batches = programs.map { BatchPool(columnCount: $0.layout.columnCount) }
+    }
+
+    /// The part of the state that stays in memory after a commit, nil for all of it. The limit is the whole worker's, however
+    /// unevenly its threads hold what there is.
+    var keptShare: Double? {
+        let held = stateBytes.load(ordering: .relaxed)
+        let limit = options.memory / 100
+        return held > limit * Bounds.memoryCommitPercent ? Double(limit * Bounds.memoryKeptPercent) / Double(held) : nil
     }
 
     /// The state folder, or where state goes that outgrew the memory limit of a run without one.
@@ -116,7 +124,6 @@ final class ShardThread: @unchecked Sendable {
     private var lastBytes = 0
     private var lastDirty = 0
     private var thread: WorkThread?
-    private let bytesMax: Int
 
     /// A shard and what the last commit wrote of it.
     private final class ShardSeat {
@@ -136,10 +143,9 @@ final class ShardThread: @unchecked Sendable {
         var checksum = RowChecksum()
     }
 
-    init(_ context: ShardContext, index: Int, threadCount: Int) {
+    init(_ context: ShardContext, index: Int) {
         self.context = context
         self.index = index
-        bytesMax = context.options.memory / threadCount
         watermarks = Array(repeating: .distantPast, count: context.programs.count)
         let options = context.options
         views = context.programs.map { program in
@@ -195,7 +201,7 @@ final class ShardThread: @unchecked Sendable {
             try turn(batches, watermarks)
             timing?.threadIsDone(context.latencies)
         case .commit(let commit): try contribute(to: commit)
-        case .committed: try committed()
+        case .committed(let kept): try committed(keeping: kept)
         case .read(let request): try answer(request)
         case .end(let watermarks): try end(watermarks)
         }
@@ -294,7 +300,8 @@ final class ShardThread: @unchecked Sendable {
             if commit.raisesHorizon {
                 seat.shard.expiredThrough = max(seat.shard.expiredThrough, program.reach(at: seat.shard.finishedThrough))
             }
-            rows.append(&seat.shard, id, before: seat.committed)
+            let idleMax = commit.idleShare.map { Int($0 * Double(seat.shard.dirtyCount)) }
+            rows.append(&seat.shard, id, before: seat.committed, idleMax: idleMax)
         }
         for (id, state) in rows.shards { shards[id]!.committed = state }
         var logs: [LogState.ViewState] = []
@@ -310,13 +317,9 @@ final class ShardThread: @unchecked Sendable {
         commit.contribute(rows, logs, unsynced)
     }
 
-    private func committed() throws {
+    private func committed(keeping kept: Double?) throws {
         if context.options.stateDirectory != nil { for view in views { try view.log?.committed() } }
-        let total = shards.values.reduce(0) { $0 + $1.shard.bytes }
-        if total > bytesMax / 100 * Bounds.memoryCommitPercent {
-            let kept = Double(bytesMax / 100 * Bounds.memoryKeptPercent) / Double(total)
-            for seat in shards.values { seat.shard.evict(to: Int(Double(seat.shard.bytes) * kept)) }
-        }
+        if let kept { for seat in shards.values { seat.shard.evict(to: Int(Double(seat.shard.bytes) * kept)) } }
         publishBytes()
     }
 

@@ -73,9 +73,9 @@ extension Worker {
             self.commit = nil
         }
         let isTime = options.stateDirectory != nil && hasChanges && now - committedAt >= options.commitInterval.microseconds
-        // Once there is a store, changes go there before they pile up: a commit's size is bounded, and when memory is short most
-        // of it can leave.
-        let isLarge = context.store != nil && context.dirtyEntities.load(ordering: .relaxed) > Bounds.dirtyEntitiesMax
+        // Changes that have to be written go to the store before they pile up: a commit's size is bounded, and when memory is
+        // short most of it can leave.
+        let isLarge = options.stateDirectory != nil && context.dirtyEntities.load(ordering: .relaxed) > Bounds.dirtyEntitiesMax
         guard commit == nil, isTime || isFull || isLarge else { return }
         if context.store == nil { try openSpill() }
         try beginCommit(isLast: false)
@@ -90,12 +90,14 @@ extension Worker {
         checkpoint.deadLetterBytes = deadLetters.length
         let raises = isLast || options.stateDirectory == nil || now - horizonRaisedAt >= Bounds.horizonMicrosecondsMin
         if raises { horizonRaisedAt = now }
+        let changed = context.dirtyEntities.load(ordering: .relaxed)
         log.debug(
-            "commit of \(context.dirtyEntities.load(ordering: .relaxed)) entities, \(context.stateBytes.load(ordering: .relaxed) >> 20) MiB of state in memory; \(context.store?.memoryReport ?? "no store")"
+            "commit of \(changed) entities, \(context.stateBytes.load(ordering: .relaxed) >> 20) MiB of state in memory; \(context.store?.memoryReport ?? "no store")"
         )
         let commit = Commit(
             checkpoint, positions: checkpoint.sources.map { $0.positions.mapValues(\.nextOffset) },
-            threadCount: threads.count, isLast: isLast, raisesHorizon: raises)
+            threadCount: threads.count, isLast: isLast, raisesHorizon: raises,
+            idleShare: options.stateDirectory != nil ? nil : min(1, Double(Bounds.spilledEntitiesMax) / Double(max(1, changed))))
         for thread in threads { thread.inbox.send(.commit(commit)) }
         committer.inbox.send(commit)
         self.commit = commit
@@ -109,7 +111,7 @@ extension Worker {
         let parent = options.logDirectory ?? temporary
         let directory = "\(parent)/.freshet-spill-\(context.run)"
         spillDirectory = directory
-        context.store = try StateStore(path: directory)
+        context.store = try StateStore(path: directory, isTransient: true)
         log.info("the state outgrew --memory; entities not used of late go to \(directory)")
     }
 

@@ -84,7 +84,7 @@ public final class Worker: @unchecked Sendable {
             store: store, hasStateAtStart: checkpoint != nil)
         let context = context
         let threadCount = max(1, options.threads)
-        threads = (0..<threadCount).map { ShardThread(context, index: $0, threadCount: threadCount) }
+        threads = (0..<threadCount).map { ShardThread(context, index: $0) }
         dispatcher = Dispatcher(context, threads: threads, sliceCount: sliceCount)
 
         if let topic = options.deadLetterTopic, case .brokers(let brokers, let properties) = options.input {

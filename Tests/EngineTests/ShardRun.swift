@@ -78,12 +78,24 @@ struct ShardRun {
             guard let evictionOneIn, random.isOneIn(evictionOneIn) else { continue }
             try finish(&shard, watermark, now: true)
             if random.isOneIn(3) { shard.expiredThrough = max(shard.expiredThrough, program.reach(at: shard.finishedThrough)) }
-            let rows = CommitRows()
-            rows.append(&shard, id, before: committed)
-            committed = rows.shards[0].1
-            var checkpoint = Checkpoint(fingerprint: "", sliceCount: 1, sourceCount: 1)
-            checkpoint.shards[id] = committed
-            try store.commit([rows], checkpoint, isDurable: false)
+            func commit(_ shard: inout Shard, idleMax: Int? = nil) throws {
+                let rows = CommitRows()
+                rows.append(&shard, id, before: committed, idleMax: idleMax)
+                committed = rows.shards[0].1
+                var checkpoint = Checkpoint(fingerprint: "", sliceCount: 1, sourceCount: 1)
+                checkpoint.shards[id] = committed
+                try store.commit([rows], checkpoint, isDurable: false)
+            }
+            if random.isOneIn(3) {
+                // Some of the entities are written; the others stay in memory.
+                let before = shard.dirtyCount
+                try commit(&shard, idleMax: before / 2)
+                shard.evict(to: 0)
+                let (dirty, count) = (shard.dirtyCount, shard.entityCount)
+                #expect(dirty >= before - before / 2 && count >= dirty, "\(place)")
+                guard random.isOneIn(2) else { continue }
+            }
+            try commit(&shard)
             if random.isOneIn(3) { try store.compact() }
             if let restartOneIn, random.isOneIn(restartOneIn) {
                 result.overflows += shard.overflows

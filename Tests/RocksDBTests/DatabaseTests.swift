@@ -26,6 +26,8 @@ import Testing
     ) throws {
         var options = DatabaseOptions()
         options.compression = compression
+        // Small, so that rows get down to the levels that are compressed.
+        options.levelOneBytes = 16 << 10
         let database = try Database(path: scratch.database, options: options)
         var random = SplitMix(state: 7)
         var model = Model()
@@ -39,13 +41,48 @@ import Testing
                 model.rows[key] = value
             }
             try database.write(batch, sync: false)
-            try database.flush()
+            if random.next() % 2 == 0 { try database.flush() } else { try database.compactAll() }
         }
+        try database.compactAll()
+        let size = try #require(database.number("rocksdb.total-sst-files-size"))
+        #expect(compression == .none ? size > 500_000 : size < 400_000, "values of one byte each compress: \(size) bytes")
         let ordered = (0..<10_000).map { bigEndian($0) }
         #expect(try database.values(ordered) == ordered.map { model.rows[$0] })
         let shuffled = (ordered + ordered[0..<500]).shuffled(using: &random)
         #expect(try database.values(shuffled) == shuffled.map { model.rows[$0] })
+        #expect(try database.values(shuffled, caching: false) == shuffled.map { model.rows[$0] })
         #expect(try database.values([]).isEmpty)
+    }
+
+    /// Rows that only a memtable holds are found through its filter, others past it.
+    @Test(arguments: [0, 0.02, 0.25]) func memtablesAreReadThroughTheirFilters(share: Double) throws {
+        var options = DatabaseOptions()
+        options.memtableFilterShare = share
+        options.memtableBytes = 1 << 20
+        let database = try Database(path: scratch.database, options: options)
+        try database.put((0..<3_000).map { (bigEndian($0 * 2), littleEndian(Int64($0))) })
+        try database.flush()
+        try database.put((1_000..<5_000).map { (bigEndian($0 * 2), littleEndian(-Int64($0))) })
+        let found = try database.values((0..<10_002).map { bigEndian($0) })
+        for key in 0..<10_002 {
+            let number = Int64(key / 2)
+            let expected = key % 2 == 1 || number >= 5_000 ? nil : littleEndian(number < 1_000 ? number : -number)
+            #expect(found[key] == expected, "key \(key)")
+        }
+    }
+
+    @Test(arguments: [true, false]) func onlyAJournalKeepsWhatWasNotFlushed(keepsJournal: Bool) throws {
+        var options = DatabaseOptions()
+        options.keepsJournal = keepsJournal
+        let database = try Database(path: scratch.database, options: options)
+        try database.put([(bigEndian(1), [1])], sync: true)
+        try database.flush()
+        try database.put([(bigEndian(2), [2])], sync: true)
+        try database.put([(bigEndian(3), [3])])
+        #expect(try database.values([1, 2, 3].map { bigEndian($0) }) == [[1], [2], [3]])
+        // What a process leaves that dies now.
+        let copy = try Database(path: scratch.copy(scratch.database, to: "copy"))
+        #expect(try copy.rows().map(\.value) == (keepsJournal ? [[1], [2], [3]] : [[1]]))
     }
 
     @Test func multiGetStopsAtTheBodysError() throws {

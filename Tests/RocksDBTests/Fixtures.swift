@@ -102,11 +102,11 @@ extension Database {
         try unsafe key.withUnsafeBytes { key in try unsafe get(key) { unsafe $0.map { unsafe Array($0) } } }
     }
 
-    func values(_ keys: [[UInt8]]) throws -> [[UInt8]?] {
+    func values(_ keys: [[UInt8]], caching: Bool = true) throws -> [[UInt8]?] {
         var list = KeyList(keysExpected: 1, bytesExpected: 1)
         for key in keys { unsafe key.withUnsafeBytes { unsafe list.append($0) } }
         var values: [[UInt8]?] = []
-        try unsafe multiGet(list) { index, value in
+        try unsafe multiGet(list, caching: caching) { index, value in
             precondition(index == values.count)
             unsafe values.append(value.map { unsafe Array($0) })
         }

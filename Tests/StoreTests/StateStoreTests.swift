@@ -61,6 +61,31 @@ struct StateStoreTests {
         }
     }
 
+    /// However many cards come once, those that come again stay; but not for ever.
+    @Test func whatIsUsedAgainOutstaysWhatIsUsedOnce() throws {
+        let cards = try Cards(windows: "[lifetime]")
+        var shard = cards.newShard()
+        let often = (0..<50).map { "often \($0)" }
+        var time: Int64 = 0
+        for round in 0..<6 {
+            for names in [often, (0..<500).map { "round \(round) \($0)" }, often] {
+                try cards.apply(
+                    &shard,
+                    names.map { name in
+                        time += 1
+                        return (name, time, 1, "")
+                    })
+            }
+            try cards.commit(&shard)
+            shard.evict(to: shard.bytes / 2)
+            #expect(often.allSatisfy { log(shard, $0) != nil }, "round \(round)")
+            let left = (0..<500).count { log(shard, "round \(round) \($0)") != nil }
+            #expect(left < 500, "round \(round): none of the cards that came once has left")
+        }
+        for _ in 0..<2 { shard.evict(to: shard.bytes / 4) }
+        #expect(!often.allSatisfy { log(shard, $0) != nil })
+    }
+
     @Test func entitiesOutOfReachGoAndComeBackAnew() throws {
         let cards = try Cards(windows: "[10s]")
         var shard = cards.newShard()

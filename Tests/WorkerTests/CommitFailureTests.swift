@@ -20,7 +20,7 @@ struct CommitFailureTests {
             store: nil, hasStateAtStart: false)
         let commit = Commit(
             Checkpoint(fingerprint: "", sliceCount: 1, sourceCount: 0), positions: [], threadCount: 1, isLast: false,
-            raisesHorizon: false)
+            raisesHorizon: false, idleShare: nil)
         committer.inbox.send(commit)
         let hasHeard = Flag()
         WorkThread.detach {
