@@ -22,6 +22,8 @@ public final class RowBuffer {
         offsets = .allocate(capacity)
         self.entity = entity.map { Column(type: $0, capacity: capacity) }
         self.values = values.map { Column(type: $0, capacity: capacity) }
+        entityWords = .allocate(entity.count)
+        for (index, column) in self.entity.enumerated() { entityWords[index] = column.words }
         valueWords = .allocate(values.count)
         valueValid = .allocate(values.count)
         for (index, column) in self.values.enumerated() {
@@ -37,11 +39,13 @@ public final class RowBuffer {
         times.deallocate()
         partitions.deallocate()
         offsets.deallocate()
+        entityWords.deallocate()
         valueWords.deallocate()
         valueValid.deallocate()
     }
 
-    /// The columns of `values` once more, without their array.
+    /// The words of the columns of `entity`, and the columns of `values`, once more without their arrays.
+    let entityWords: Lane<Lane<Int64>>
     let valueWords: Lane<Lane<Int64>>
     let valueValid: Lane<Lane<UInt8>>
 

@@ -186,17 +186,18 @@ public struct Shard: ~Copyable {
         rows.times[row] = time
         rows.partitions[row] = Int64(partition)
         rows.offsets[row] = offset
-        writeEntity(index, rows, row)
+        unsafe Shard.writeEntity(Entity.key(of: table.entities.pointer(index)), program, rows, row)
         evaluator.walk(table.entities[index].log, at: time, into: rows, row: row)
         rows.count = row + 1
     }
 
-    private func writeEntity(_ index: Int, _ rows: RowBuffer, _ row: Int) {
-        unsafe table.withKey(index) { key in
-            var offset = 0
-            for (column, type) in zip(rows.entity, program.entityTypes) {
-                unsafe column.words[row] = EntityKey.read(key, at: &offset, type: type, texts: &rows.text)
-            }
+    /// A function of the type: a method that borrows a shard would be given a copy of it.
+    @inline(__always)
+    private static func writeEntity(_ key: UnsafeRawBufferPointer, _ program: ViewProgram, _ rows: RowBuffer, _ row: Int) {
+        var offset = 0
+        for index in 0..<program.entityTypes.count {
+            rows.entityWords[index][row] = unsafe EntityKey.read(
+                key, at: &offset, type: program.entityTypes[index], texts: &rows.text)
         }
     }
 }

@@ -50,17 +50,49 @@ extension Chunk {
 
 extension PackedLane {
     /// Below so many values a call costs more than the loop.
-    private static let kernelMin = 6
+    private static let kernelMin = 10
 
     /// Adds the values `[from, to)`.
     @inline(__always)
     func addMoments(from: Int, to: Int, to moments: inout Moments) {
         let length = to &- from
-        guard length >= PackedLane.kernelMin, width < 8 else {
+        guard length > 0 else { return }
+        guard length < PackedLane.kernelMin else {
+            if width < 8 { return addFolded(from: from, length: length, to: &moments) }
             for row in from..<to { moments.add(self[row]) }
             return
         }
-        addFolded(from: from, length: length, to: &moments)
+        switch width {
+        case 1: addFew(Int8.self, from: from, to: to, to: &moments)
+        case 2: addFew(Int16.self, from: from, to: to, to: &moments)
+        case 4: addFew(Int32.self, from: from, to: to, to: &moments)
+        default: for row in from..<to { moments.add(self[row]) }
+        }
+    }
+
+    @inline(__always)
+    private func addFew<Word: FixedWidthInteger>(_ type: Word.Type, from: Int, to: Int, to moments: inout Moments) {
+        let words = unsafe base.assumingMemoryBound(to: Word.self)
+        var sum: Int64 = 0
+        var squares: Int64 = 0
+        var (least, greatest) = (Int64.max, Int64.min)
+        for row in from..<to {
+            let value = unsafe Int64(truncatingIfNeeded: words[row])
+            sum &+= value
+            squares &+= value &* value
+            least = value < least ? value : least
+            greatest = value > greatest ? value : greatest
+        }
+        // Squares of so few magnitudes up to 2^28 fit.
+        guard least >= -(1 << 28) && greatest <= 1 << 28 else {
+            for row in from..<to { moments.add(self[row]) }
+            return
+        }
+        moments.sum &+= Int128(sum)
+        moments.squares.add(partial: UInt64(bitPattern: squares))
+        moments.count &+= Int64(to &- from)
+        if least < moments.min { moments.min = least }
+        if greatest > moments.max { moments.max = greatest }
     }
 
     private func addFolded(from: Int, length: Int, to moments: inout Moments) {

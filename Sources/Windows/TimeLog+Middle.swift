@@ -9,6 +9,8 @@ struct MiddleMemo<Summary: ChunkSummary>: BitwiseCopyable {
     var epoch: UInt32 = 0
     var start: UInt32 = 0
     var last: UInt32 = 0
+    /// Where the chunk after the last begins.
+    var reached: Int64 = 0
     var summary = Summary()
 }
 
@@ -33,38 +35,60 @@ extension ChunkTree {
 }
 
 extension TimeLog {
-    /// Chunks that are walked behind a memo before it is moved on.
-    private static let walkMax = 24
+    /// Up to so many chunks are added up as fast as a memo is looked up.
+    private static let nearMax = 6
+    /// Chunks that are walked behind a memo at most.
+    private static let walkMax = 256
 
     /// Adds the summaries of the whole chunks between those of two places, by a memo where one helps.
     func addMiddle<S: ChunkSummary>(
         _ column: LogLayout.Column, from: LogPosition, to: LogPosition, memo slot: Int, to summary: inout S,
         _ layout: LogLayout
     ) {
-        let near = from.group == to.group && to.chunk &- from.chunk <= TimeLog.walkMax
+        let near = from.group == to.group && to.chunk &- from.chunk <= TimeLog.nearMax
         if near || slot >= layout.memoCount { return addChunks(column, from: from, to: to, to: &summary, layout) }
         let tree = tree
-        let memo = tree.memo(slot, of: S.self, layout)[0]
-        var tail = S()
-        guard memo.epoch == tree.header[0].epoch, tree.walk(from, to: memo.start, column, &tail, layout) else {
+        let memo = tree.memo(slot, of: S.self, layout)
+        var before = S()
+        guard memo[0].epoch == tree.header[0].epoch, tree.walk(from, to: memo[0].start, column, &before, layout) else {
             return remember(column, from: from, to: to, slot, to: &summary, layout)
         }
+        // The memo may reach beyond the place: edges go back a little where events come out of order.
+        let first = tree.group(to.group, layout).firstTimes[to.chunk]
+        guard memo[0].reached <= first else { return addChunks(column, from: from, to: to, to: &summary, layout) }
         var place = to
+        var behind = S()
         var walked = 0
+        var newest: UInt32 = 0
         while true {
-            guard tree.step(&place, backTo: from, layout) else {
-                // The memo reaches beyond the place.
+            guard tree.step(&place, backTo: from, layout), walked <= TimeLog.walkMax else {
+                // The memo ends far before it.
                 return addChunks(column, from: from, to: to, to: &summary, layout)
             }
             let group = tree.group(place.group, layout)
-            if group[place.chunk].id == memo.last { break }
-            if walked == 2 * TimeLog.walkMax { return addChunks(column, from: from, to: to, to: &summary, layout) }
-            tail.merge(group.summaries(column, as: S.self, layout)[place.chunk])
+            let id = group[place.chunk].id
+            if walked == 0 { newest = id }
+            if id == memo[0].last { break }
+            behind.merge(group.summaries(column, as: S.self, layout)[place.chunk])
             walked &+= 1
         }
-        if walked > TimeLog.walkMax { return remember(column, from: from, to: to, slot, to: &summary, layout) }
-        summary.merge(memo.summary)
-        summary.merge(tail)
+        summary.merge(before)
+        summary.merge(memo[0].summary)
+        guard walked > 0 else { return }
+        summary.merge(behind)
+        // Once the edge will hardly come back before its chunk, the memo moves on.
+        guard first <= settledTime(to, layout) else { return }
+        unsafe memo.pointer.pointee.summary.merge(behind)
+        unsafe memo.pointer.pointee.last = newest
+        unsafe memo.pointer.pointee.reached = first
+        if first > tree.header[0].coveredThrough { tree.header[0].coveredThrough = first }
+    }
+
+    /// Where an edge at a place may yet go back to, and events may yet come, by the disorder of late.
+    private func settledTime(_ place: LogPosition, _ layout: LogLayout) -> Int64 {
+        let group = tree.group(place.group, layout)
+        let time = place.row > 0 ? group[place.chunk].time(place.row &- 1, layout) : group.firstTimes[place.chunk]
+        return time &- tree.header[0].disorder
     }
 
     /// Makes the memo anew, over the chunks into which no event is likely to come.
@@ -73,7 +97,7 @@ extension TimeLog {
     ) {
         let tree = tree
         let header = tree.header
-        let settled = position(after: header[0].newest &- header[0].disorder, layout)
+        let settled = position(after: settledTime(to, layout), layout)
         var end = to
         if (settled.group, settled.chunk) < (to.group, to.chunk) { end = settled }
         var last = end
@@ -84,10 +108,10 @@ extension TimeLog {
         memo.epoch = header[0].epoch
         memo.start = tree.group(from.group, layout)[from.chunk].id
         memo.last = tree.group(last.group, layout)[last.chunk].id
+        memo.reached = tree.group(end.group, layout).firstTimes[end.chunk]
         addChunks(column, from: from, to: end, to: &memo.summary, layout)
         tree.memo(slot, of: S.self, layout)[0] = memo
-        header[0].coveredThrough = max(
-            header[0].coveredThrough, tree.group(end.group, layout).firstTimes[end.chunk])
+        header[0].coveredThrough = max(header[0].coveredThrough, memo.reached)
         summary.merge(memo.summary)
         // The chunks from `end` on, which `addChunks` would leave out as its first.
         addChunks(column, from: last, to: to, to: &summary, layout)

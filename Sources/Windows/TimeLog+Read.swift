@@ -115,7 +115,13 @@ extension TimeLog {
         }
         addMiddle(column, from: from, to: to, memo: memo, to: &moments, layout)
         oldest.addMoments(column, from: from.row, to: oldest.count, to: &moments, layout)
-        tree.group(to.group, layout)[to.chunk].addMoments(column, from: 0, to: to.row, to: &moments, layout)
+        let last = tree.group(to.group, layout)
+        if to.row == last[to.chunk].count {
+            // As a rule, right after an event came: all of the newest chunk.
+            moments.merge(last.summaries(column, as: Moments.self, layout)[to.chunk])
+        } else {
+            last[to.chunk].addMoments(column, from: 0, to: to.row, to: &moments, layout)
+        }
     }
 
     /// Walks the values of a column of doubles between two places: `whole` gets what is known of whole chunks, `piece` the
