@@ -81,7 +81,8 @@ public final class ViewProgram {
             Set(plan.values.filter { $0.delay == delay }.map { $0.window?.microseconds ?? .max }).sorted()
         }
         let summarized = columns.indices.filter {
-            (columns[$0].kind == .integer || columns[$0].kind == .double) && !columns[$0].needs.isDisjoint(with: [.sum, .squares, .extremes])
+            (columns[$0].kind == .integer || columns[$0].kind == .double)
+                && !columns[$0].needs.isDisjoint(with: [.sum, .squares, .extremes])
         }
         let layout = LogLayout(columns, memoCount: windowsOf.reduce(0) { $0 + $1.count } * summarized.count)
         self.layout = layout

@@ -5,16 +5,24 @@ extension Chunk {
     static func allocate(
         for batch: EventBatch, row: Int, capacity: Int, id: UInt32, isOneOfMany: Bool, _ layout: LogLayout
     ) -> Chunk {
-        let widths = Lane<UInt8>.allocate(layout.laneCount, repeating: 0)
-        defer { widths.deallocate() }
-        let frame = TimeFrame(base: batch.times[row], unit: .second, width: 4)
-        raise(widths, for: batch, row: row, offsetBase: batch.offsets[row], layout)
-        widths[LogLayout.timeLane] = 4
-        if isOneOfMany { flagLast(widths, layout) }
-        let chunk = allocate(capacity: capacity, widths: widths, id: id, layout)
-        chunk.header[0].timeBase = frame.base
-        if layout.isOrdered { chunk.offsetBase(layout)[0] = widths[LogLayout.offsetLane] == 4 ? batch.offsets[row] : 0 }
-        return chunk
+        withWidths(layout) { widths in
+            for lane in 0..<layout.laneCount { widths[lane] = 0 }
+            raise(widths, for: batch, row: row, offsetBase: batch.offsets[row], layout)
+            widths[LogLayout.timeLane] = 4
+            if isOneOfMany { flagLast(widths, layout) }
+            let chunk = allocate(capacity: capacity, widths: widths, id: id, layout)
+            chunk.header[0].timeBase = batch.times[row]
+            if layout.isOrdered { chunk.offsetBase(layout)[0] = widths[LogLayout.offsetLane] == 4 ? batch.offsets[row] : 0 }
+            return chunk
+        }
+    }
+
+    /// Lends `body` room for a width per lane, on the stack.
+    @inline(__always)
+    private static func withWidths<R>(_ layout: LogLayout, _ body: (Lane<UInt8>) -> R) -> R {
+        unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: layout.laneCount) {
+            unsafe body(Lane($0.baseAddress!, count: layout.laneCount))
+        }
     }
 
     /// Makes lanes for the flags of last occurrences.
@@ -85,29 +93,29 @@ extension Chunk {
         _ batch: EventBatch, row: Int, from: Int = 0, capacity: Int, bytes: inout Int, _ layout: LogLayout
     ) -> Chunk {
         if from == 0 && capacity == self.capacity && fits(batch, row: row, layout) { return self }
-        let widths = Lane<UInt8>.allocate(layout.laneCount)
-        defer { widths.deallocate() }
-        widths.copy(from: self.widths(layout), at: 0, to: 0, count: layout.laneCount)
-        var offsetBase: Int64 = 0
-        if layout.isOrdered {
-            offsetBase = batch.offsets[row]
-            for kept in from..<count { offsetBase = min(offsetBase, offset(kept, layout)) }
-            for kept in from..<count where Chunk.offsetWidth(offset(kept, layout), offsetBase) == 8 {
-                widths[LogLayout.offsetLane] = 8
+        return Chunk.withWidths(layout) { widths in
+            widths.copy(from: self.widths(layout), at: 0, to: 0, count: layout.laneCount)
+            var offsetBase: Int64 = 0
+            if layout.isOrdered {
+                offsetBase = batch.offsets[row]
+                for kept in from..<count { offsetBase = min(offsetBase, offset(kept, layout)) }
+                for kept in from..<count where Chunk.offsetWidth(offset(kept, layout), offsetBase) == 8 {
+                    widths[LogLayout.offsetLane] = 8
+                }
             }
+            Chunk.raise(widths, for: batch, row: row, offsetBase: offsetBase, layout)
+            let frame = frame(from: from, with: batch.times[row], layout)
+            widths[LogLayout.timeLane] = UInt8(frame.width)
+            let copy = Chunk.allocate(capacity: capacity, widths: widths, id: id, layout)
+            copy.header[0].timeBase = frame.base
+            copy.header[0].unit = frame.unit
+            if layout.isOrdered && widths[LogLayout.offsetLane] == 4 { copy.offsetBase(layout)[0] = offsetBase }
+            copy.append(self, from: from, to: count, layout)
+            copy.state = state.union(.dirty)
+            bytes += copy.bytes(layout)
+            bytes -= free(layout)
+            return copy
         }
-        Chunk.raise(widths, for: batch, row: row, offsetBase: offsetBase, layout)
-        let frame = frame(from: from, with: batch.times[row], layout)
-        widths[LogLayout.timeLane] = UInt8(frame.width)
-        let copy = Chunk.allocate(capacity: capacity, widths: widths, id: id, layout)
-        copy.header[0].timeBase = frame.base
-        copy.header[0].unit = frame.unit
-        if layout.isOrdered && widths[LogLayout.offsetLane] == 4 { copy.offsetBase(layout)[0] = offsetBase }
-        copy.append(self, from: from, to: count, layout)
-        copy.state = state.union(.dirty)
-        bytes += copy.bytes(layout)
-        bytes -= free(layout)
-        return copy
     }
 
     /// Puts event `row` of the batch at `position`. Requires: `admitting` gave this chunk for it.

@@ -1,7 +1,7 @@
 import Aggregates
 import Records
-import Windows
 import TestSupport
+import Windows
 
 /// What one event has in one column.
 enum Cell: Hashable {
@@ -124,11 +124,13 @@ struct Schedule {
     static let layouts: [LogLayout] = [
         LogLayout([]),
         LogLayout([(.integer, [.sum])], memoCount: 3),
-        LogLayout([
-            (.integer, [.sum, .squares, .extremes]), (.presence, []), (.double, [.sum, .squares, .extremes]), (.text, [.distinct]),
-            (.integer, .extremes),
-            (.integer, .distinct),
-        ], memoCount: 6),
+        LogLayout(
+            [
+                (.integer, [.sum, .squares, .extremes]), (.presence, []), (.double, [.sum, .squares, .extremes]),
+                (.text, [.distinct]),
+                (.integer, .extremes),
+                (.integer, .distinct),
+            ], memoCount: 6),
         LogLayout([(.text, [.ends]), (.integer, [.sum, .ends]), (.double, [.ends]), (.presence, [])]),
     ]
 
