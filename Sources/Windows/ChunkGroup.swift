@@ -5,7 +5,7 @@ internal import Records
 /// Up to 32 chunks and what is known of each. See `ChunkTree`.
 ///
 ///     header | chunk … | first time of each … | events of each … | per column: values of each …, of the group |
-///              per column: summaries of each chunk …, that of the group
+///              per column: summaries of each chunk …
 @safe
 struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
     let base: UnsafeMutableRawPointer
@@ -28,7 +28,7 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
     }
 
     static func bytes(capacity: Int, _ layout: LogLayout) -> Int {
-        summariesAt(capacity, layout) + layout.summaryBytes * (capacity + 1)
+        summariesAt(capacity, layout) + layout.summaryBytes * capacity
     }
 
     static func allocate(capacity: Int, _ layout: LogLayout) -> ChunkGroup {
@@ -69,11 +69,19 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         let start = unsafe base + ChunkGroup.totalsAt(capacity, layout)
         return unsafe Lane(start.assumingMemoryBound(to: Int32.self), count: layout.countCount)
     }
-    /// Summaries of a column: of chunk i at i, of the whole group at `capacity`. Requires: the column keeps them.
+    /// A column's summary of each chunk. Requires: the column keeps summaries.
     @inline(__always)
     func summaries<S: ChunkSummary>(_ column: LogLayout.Column, as type: S.Type, _ layout: LogLayout) -> Lane<S> {
-        let start = unsafe base + (ChunkGroup.summariesAt(capacity, layout) &+ column.summaryAt &* (capacity &+ 1))
-        return unsafe Lane(start.assumingMemoryBound(to: S.self), count: capacity + 1)
+        let start = unsafe base + (ChunkGroup.summariesAt(capacity, layout) &+ column.summaryAt &* capacity)
+        return unsafe Lane(start.assumingMemoryBound(to: S.self), count: capacity)
+    }
+
+    /// The summary of all chunks.
+    func total<S: ChunkSummary>(_ column: LogLayout.Column, _ layout: LogLayout) -> S {
+        let summaries = summaries(column, as: S.self, layout)
+        var total = S()
+        for index in 0..<count { total.merge(summaries[index]) }
+        return total
     }
 
     /// Calls `body` with what a column keeps, if anything.
@@ -91,7 +99,6 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         case make(Int, Chunk)
         case move(from: Int, to: Int, Int)
         case append(ChunkGroup, from: Int, at: Int, Int)
-        case total
         case add(Int64, chunk: Int)
     }
 
@@ -102,14 +109,9 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         case .move(let from, let to, let length): lane.move(from: from, to: to, count: length)
         case .append(let other, let from, let at, let length):
             lane.copy(from: other.summaries(column, as: S.self, layout), at: from, to: at, count: length)
-        case .total:
-            var total = S()
-            for index in 0..<count { total.merge(lane[index]) }
-            lane[capacity] = total
         case .add(let word, let index):
             // In place: a copy out and back would cost more than the addition.
             unsafe (lane.pointer + index).pointee.add(word: word)
-            unsafe (lane.pointer + capacity).pointee.add(word: word)
         }
     }
 
@@ -217,9 +219,6 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         header[0].events = Int32(events(from: 0, to: count))
         for position in 0..<layout.countCount {
             valueTotals(layout)[position] = Int32(values(position, from: 0, to: count))
-        }
-        for position in 0..<layout.columnCount {
-            withSummaries(layout.column(position), layout, .total)
         }
     }
 

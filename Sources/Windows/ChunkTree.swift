@@ -1,9 +1,11 @@
+internal import Aggregates
 internal import CKernels
 internal import Records
 
 /// The log of an entity with more than one chunk: groups of up to 32 chunks, with moments per chunk and per group.
 ///
-///     header | memo … | last occurrences … | group … | first time of each … | per column and for all: values of each group …
+///     header | memo … | last occurrences … | group … | first time of each … | per column and for all: values of each group … |
+///              per column: summary of each group …
 ///
 /// Chunks are in order and never empty; so are groups. An event may come anywhere: a full chunk or group splits in
 /// halves, or starts a new one where the event is the newest. So the shape depends on the order of arrival, and no value
@@ -35,7 +37,10 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         headerBytes &+ layout.memoCount &* layout.memoBytes
     }
     private static func bytes(capacity: Int, _ layout: LogLayout) -> Int {
-        groupsAt(layout) + 16 * capacity + Chunk.roundedUp(4 * capacity * (1 + layout.countCount))
+        summariesAt(capacity, layout) + capacity * layout.summaryBytes
+    }
+    private static func summariesAt(_ capacity: Int, _ layout: LogLayout) -> Int {
+        (groupsAt(layout) &+ 16 &* capacity &+ 4 &* capacity &* (1 &+ layout.countCount) &+ 15) & ~15
     }
     func bytes(_ layout: LogLayout) -> Int { ChunkTree.bytes(capacity: capacity, layout) }
 
@@ -104,6 +109,13 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         return unsafe Lane(start.assumingMemoryBound(to: Int32.self), count: capacity)
     }
 
+    /// A column's summary of each group, side by side. Requires: the column keeps summaries.
+    @inline(__always)
+    func summaries<S: ChunkSummary>(_ column: LogLayout.Column, as type: S.Type, _ layout: LogLayout) -> Lane<S> {
+        let start = unsafe base + (ChunkTree.summariesAt(capacity, layout) &+ column.summaryAt &* capacity)
+        return unsafe Lane(start.assumingMemoryBound(to: S.self), count: capacity)
+    }
+
     @inline(__always)
     func group(_ index: Int, _ layout: LogLayout) -> ChunkGroup {
         unsafe ChunkGroup(UnsafeMutableRawPointer(bitPattern: groupPointers(layout)[index])!)
@@ -140,6 +152,16 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         for column in -1..<layout.countCount {
             totals(column, layout).copy(from: other.totals(column, layout), at: source, to: target, count: length)
         }
+        for index in 0..<layout.columnCount where layout.column(index).summaryAt >= 0 {
+            let column = layout.column(index)
+            if column.kind == .integer {
+                summaries(column, as: Moments.self, layout).copy(
+                    from: other.summaries(column, as: Moments.self, layout), at: source, to: target, count: length)
+            } else {
+                summaries(column, as: DoubleMoments.self, layout).copy(
+                    from: other.summaries(column, as: DoubleMoments.self, layout), at: source, to: target, count: length)
+            }
+        }
     }
 
     /// Takes over what is known of a group that changed, or moved.
@@ -148,6 +170,14 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         firstTimes(layout)[index] = group.firstTimes[0]
         totals(-1, layout)[index] = Int32(group.events)
         for column in 0..<layout.countCount { totals(column, layout)[index] = group.valueTotals(layout)[column] }
+        for position in 0..<layout.columnCount where layout.column(position).summaryAt >= 0 {
+            let column = layout.column(position)
+            if column.kind == .integer {
+                summaries(column, as: Moments.self, layout)[index] = group.total(column, layout)
+            } else {
+                summaries(column, as: DoubleMoments.self, layout)[index] = group.total(column, layout)
+            }
+        }
     }
 
     /// One event more in a group, at `row` of the batch.
@@ -155,7 +185,17 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         let time = batch.times[row]
         if time < firstTimes(layout)[index] { firstTimes(layout)[index] = time }
         totals(-1, layout)[index] &+= 1
-        for column in 0..<layout.columnCount where batch.valid[column][row] != 0 { totals(column, layout)[index] &+= 1 }
+        for position in 0..<layout.columnCount where batch.valid[position][row] != 0 {
+            totals(position, layout)[index] &+= 1
+            let column = layout.column(position)
+            guard column.summaryAt >= 0 else { continue }
+            let word = batch.words[position][row]
+            if column.kind == .integer {
+                unsafe (summaries(column, as: Moments.self, layout).pointer + index).pointee.add(word: word)
+            } else {
+                unsafe (summaries(column, as: DoubleMoments.self, layout).pointer + index).pointee.add(word: word)
+            }
+        }
         noteTime(time)
     }
 

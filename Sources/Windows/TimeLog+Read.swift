@@ -162,12 +162,7 @@ extension TimeLog {
             return
         }
         add(first.summaries(column, as: S.self, layout), from: from.chunk &+ 1, to: first.count, to: &summary)
-        var index = from.group &+ 1
-        while index < to.group {
-            let group = tree.group(index, layout)
-            summary.merge(group.summaries(column, as: S.self, layout)[group.capacity])
-            index &+= 1
-        }
+        add(tree.summaries(column, as: S.self, layout), from: from.group &+ 1, to: to.group, to: &summary)
         add(tree.group(to.group, layout).summaries(column, as: S.self, layout), from: 0, to: to.chunk, to: &summary)
     }
 
