@@ -73,8 +73,13 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(name: "CMeasure", path: "benchmarks/CMeasure"),
         .executableTarget(
-            name: "FreshetBenchmarks", dependencies: ["Store", "History", "Engine", "Pipelines", "Windows", "Records"],
+            name: "FreshetBenchmarks",
+            dependencies: [
+                "Store", "History", "Engine", "Pipelines", "Windows", "Records", "CMeasure",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             path: "benchmarks/Sources", swiftSettings: strict),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
