@@ -53,7 +53,7 @@ final class Sql {
     private static String interval(long milliseconds) {
         long seconds = milliseconds / 1000;
         return String.format(
-                "INTERVAL '%d %02d:%02d:%02d.%03d' DAY(4) TO SECOND(3)",
+                "INTERVAL '%d %02d:%02d:%02d.%03d' DAY TO SECOND(3)",
                 seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60, milliseconds % 1000);
     }
 }
