@@ -1,7 +1,7 @@
 """Compares a peer's sample with Freshet's rows: check.py LOG SAMPLE.csv
 
 LOG is the folder that `freshet replay --log` wrote. Counts, sums, minima and maxima have to be equal, averages and deviations
-within 1e-9. One JSON object: cells compared, and by aggregate how many differ in the last bits and how many by more. Events that
+within 1e-9. One JSON object: by aggregate how many cells were compared, differ in the last bits, differ by more. Events that
 share an instant with another of their entity are left out: what they count differs between systems by design.
 """
 
@@ -28,8 +28,8 @@ def main(log, sample_path):
     same = table.group_by(["customer_id", "event_timestamp"]).aggregate([("offset", "count")])
     tied = {(row["customer_id"], row["event_timestamp"])
             for row in same.filter(pc.greater(same["offset_count"], 1)).to_pylist()}
-    compared = ties = 0
-    wrong, close = Counter(), Counter()
+    ties = 0
+    compared, wrong, close = Counter(), Counter(), Counter()
     rows = table.filter(pc.is_in(table["offset"], value_set=pc.cast(list(wanted), table.schema.field("offset").type)))
     found = rows.to_pylist()
     for row in found:
@@ -37,8 +37,8 @@ def main(log, sample_path):
             ties += 1
             continue
         for name, text in zip(names, wanted[row["offset"]]):
-            compared += 1
             aggregate = name.split("_")[0]
+            compared[aggregate] += 1
             difference = compare(text, row[name], aggregate)
             if difference == "close":
                 close[aggregate] += 1

@@ -21,7 +21,8 @@ COLUMNS = {
     "encoded": ("bytes in a commit", 0, False),
     "resident_per_event": ("resident bytes per event", 1, False),
     "share": ("% of CPU time", 1, False),
-    "note": ("", None, False),
+    "note": ("how its values compare", None, False),
+    "done": ("what was done about it", None, False),
 }
 
 
@@ -47,9 +48,9 @@ class Table:
 
     def markdown(self):
         used = [column for column in self.columns if any(row.get(column) is not None for row in self.rows)]
-        headings = [self.what] + ["how it compares" if column == "note" else COLUMNS[column][0] for column in used]
+        headings = [self.what] + [COLUMNS[column][0] for column in used]
         lines = ["| " + " | ".join(headings) + " |"]
-        lines.append("|---|" + "".join("---|" if column == "note" else "---:|" for column in used))
+        lines.append("|---|" + "".join("---|" if COLUMNS[column][1] is None else "---:|" for column in used))
         for row in self.rows:
             lines.append("| " + " | ".join([row["name"]] + [_text(row.get(column), column) for column in used]) + " |")
         return "\n".join(lines)

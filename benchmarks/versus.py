@@ -96,7 +96,7 @@ def add(result, name, runs, events, few, **more):
 
 
 def add_peer(result, peer, standard, quick, timeout, checks):
-    path = cases.first(standard, min(peer.events or sys.maxsize, 20_000 if quick and peer.events else sys.maxsize))
+    path = cases.first(standard, min(peer.events, 20_000) if quick else peer.events) if peer.events else standard
     events = cases.count_lines(path)
     with tempfile.TemporaryDirectory() as folder:
         sample = Path(folder) / "sample.csv"
@@ -152,15 +152,10 @@ def verdict(check):
     """The outcome of check.py in words."""
     if check["missing"] or not check["compared"]:
         return f"{check['missing']} rows of the sample are not ours"
-    by_aggregate = check["compared"] / 6
-    parts = [f"{aggregate} wrong in {_percent(count / by_aggregate)}" for aggregate, count in sorted(check["wrong"].items())]
-    parts += [f"{aggregate} off in the last bits in {_percent(count / by_aggregate)}"
-              for aggregate, count in sorted(check["close"].items())]
+    parts = [f"{aggregate} {how} in {100 * count / check['compared'][aggregate]:.2g} %"
+             for how, counts in [("wrong", check["wrong"]), ("off in the last bits", check["close"])]
+             for aggregate, count in sorted(counts.items())]
     return ", ".join(parts) or "same values"
-
-
-def _percent(share):
-    return f"{100 * share:.2g} %"
 
 
 def compete(points, rounds, timeout, with_peers):
