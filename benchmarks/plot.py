@@ -7,7 +7,7 @@ from cases import BENCHMARKS
 
 PLOT = BENCHMARKS / "plot.svg"
 WIDTH, HEIGHT = 1180, 470
-LEFT, RIGHT, TOP, BOTTOM, GAP = 78, 22, 92, 62, 34
+LEFT, RIGHT, TOP, BOTTOM, GAP = 98, 22, 92, 62, 30
 COLOURS = {"Freshet": "#c0392b", "Polars": "#1f77b4", "DuckDB": "#b8860b", "Flink": "#2e8b57"}
 OTHER, INK, GRID = "#666666", "#222222", "#e3e3e3"
 PANELS = [
@@ -56,7 +56,7 @@ def svg(curves, single):
         'font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
         text(LEFT, 26, "Events per CPU second, start-up left out", size=17, weight="bold"),
-        text(18, (TOP + bottom) / 2, "events per CPU second", anchor="middle", turn=True),
+        text(22, (TOP + bottom) / 2, "events per CPU second", anchor="middle", turn=True),
     ]
     out += legend(sorted({name for curve in curves.values() for name in curve["series"]}, key=order))
     for index, (key, label, ticks) in enumerate(PANELS):
@@ -76,7 +76,7 @@ def svg(curves, single):
             if not xs[0] <= value <= xs[-1]:
                 continue
             out.append(f'<line x1="{x(value):.1f}" y1="{bottom}" x2="{x(value):.1f}" y2="{bottom + 5}" stroke="{INK}"/>')
-            out.append(text(x(value), bottom + 20, ticks[value] if ticks else f"{value:,}", anchor="middle"))
+            out.append(text(x(value), bottom + 20, ticks[value] if ticks else count(value), anchor="middle"))
         out.append(text(left + width / 2, bottom + 44, label, anchor="middle"))
         for name in sorted(series, key=order, reverse=True):
             out += curve_of(series[name], x, y, colour(name), is_ours=name == "Freshet")
@@ -118,7 +118,7 @@ def single_points(single, x, y):
         out.append(f'<path d="M{x:.1f} {place - 5:.1f}l5 5l-5 5l-5 -5z" fill="{OTHER}"/>')
         if label > place + 1:
             out.append(f'<line x1="{x + 5:.1f}" y1="{place:.1f}" x2="{x + 13:.1f}" y2="{label:.1f}" stroke="{OTHER}" stroke-width="0.7"/>')
-        out.append(text(x + 15, label + 4, name, size=11.5, fill=OTHER))
+        out.append(text(x + 15, label + 4, name, size=11.5, fill=OTHER, halo=True))
     return out
 
 
@@ -126,11 +126,17 @@ def legend(names):
     out, left = [], LEFT
     for name in names:
         out.append(f'<line x1="{left}" y1="49" x2="{left + 26}" y2="49" stroke="{colour(name)}" stroke-width="3"/>')
-        out.append(text(left + 32, 53.5, name))
-        left += 60 + 7 * len(name)
+        label = name.removesuffix(", heap").removesuffix(", window functions").removesuffix(", rolling by group")
+        out.append(text(left + 32, 53.5, label))
+        left += 64 + 7 * len(label)
     out.append(f'<path d="M{left + 6} 44l5 5l-5 5l-5 -5z" fill="{OTHER}"/>')
     out.append(text(left + 18, 53.5, f"measured at one point: {POINTS_AT:,} entities"))
     return out
+
+
+def count(number):
+    """`10 k`, `1 M`."""
+    return f"{number // 1_000_000} M" if number >= 1_000_000 else f"{number // 1000} k" if number >= 1000 else str(number)
 
 
 def colour(name):
@@ -141,7 +147,8 @@ def order(name):
     return next((index for index, start in enumerate(COLOURS) if name.startswith(start)), len(COLOURS))
 
 
-def text(x, y, words, anchor="start", size=13, weight="normal", fill=INK, turn=False):
+def text(x, y, words, anchor="start", size=13, weight="normal", fill=INK, turn=False, halo=False):
+    around = ' stroke="#ffffff" stroke-width="3" paint-order="stroke"' if halo else ""
     turned = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turn else ""
-    return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" font-weight="{weight}" fill="{fill}"{turned}>'
+    return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" font-weight="{weight}" fill="{fill}"{around}{turned}>'
             f"{escape(words)}</text>")
