@@ -1,7 +1,11 @@
 # `make demo` and `make test` each do all their own set-up; the rest is for daily work.
 #
-#   PYTHON        the Python that the virtual environment is made with
+#   PYTHON        the Python that the virtual environments are made with
 #   DEMO_SECONDS  how long the demo takes
+#   INPUT         for bench: card transactions as JSON lines, in place of made ones
+#   PEERS=1       for bench: DuckDB, Polars, pandas, Flink, Redis and Quix beside it, and the points of the plot
+#   RECORD=1      for bench: benchmarks/recorded.json is written anew
+#   BENCH         for bench: further options of benchmarks/bench.py
 
 PYTHON ?= python3
 DEMO_SECONDS ?= 60
@@ -9,6 +13,8 @@ SWIFT ?= swift
 
 BUILD_PACKAGES = librdkafka-dev librocksdb-dev libsimdjson-dev libzstd-dev pkg-config
 TEST_PACKAGES = $(BUILD_PACKAGES) python3-venv zstd kcat
+BENCH_PACKAGES = valgrind
+PEER_PACKAGES = python3-venv redis-server openjdk-17-jdk-headless
 REQUIREMENTS = Tests/Blackbox/requirements.txt docker/requirements.txt
 BINARY = .build/release/freshet
 
@@ -18,7 +24,7 @@ help:
 	@echo 'make demo    the whole pipeline for a minute: embedded broker, card traffic, live table, recount (DEMO_SECONDS=60)'
 	@echo 'make test    everything that can be checked: Swift tests, black-box tests, lints'
 	@echo 'make build   the release binary, $(BINARY)'
-	@echo 'make bench   measurements; benchmarks/README.md says of what'
+	@echo 'make bench   measurements; benchmarks/README.md says of what (PEERS=1 RECORD=1 INPUT=FILE)'
 	@echo 'make lint    style of the Swift sources and of docker/'
 	@echo 'make format  rewrites the Swift sources in the style of .swift-format'
 	@echo 'make clean   removes what was built and the virtual environment'
@@ -32,8 +38,12 @@ test: test-packages .venv/.installed
 build: build-packages
 	$(SWIFT) build -c release --product freshet
 
+# What a missing package would have measured is left out, and said so.
 bench: build
-	SWIFT='$(SWIFT)' benchmarks/run
+	$(SWIFT) build -c release --product FreshetBenchmarks
+	@.ci/packages $(BENCH_PACKAGES) $(if $(PEERS),$(PEER_PACKAGES)) || true
+	SWIFT='$(SWIFT)' $(PYTHON) benchmarks/bench.py $(if $(INPUT),--input '$(INPUT)') $(if $(PEERS),--peers --curves) \
+		$(if $(RECORD),--record) $(BENCH)
 
 lint: .venv/.installed
 	.venv/bin/hadolint docker/Dockerfile

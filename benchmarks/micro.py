@@ -68,14 +68,14 @@ def entities(quick, large):
 def memory(quick):
     table = Table(
         "Bytes per entity", "events of each entity",
-        ["entities", "accounted", "heap", "resident", "encoded", "resident_per_event"],
+        ["entities", "accounted", "resident", "encoded", "resident_per_event"],
         how="W1's state: time and amount of each event, what finds and summarises them. "
             "`FreshetBenchmarks memory benchmarks/pipelines/w1.yaml --entities N --each E`")
     for each, count in [(1, 500_000), (8, 500_000), (64, 60_000), (1_000, 4_000), (100_000, 40)]:
         if quick:
             count = max(4, count // 10)
         [line] = _lines(["memory", W1, "--entities", count, "--each", each])
-        table.row(f"{each:,}", entities=count, accounted=line["accounted"], heap=line["heap"], resident=line["resident"],
+        table.row(f"{each:,}", entities=count, accounted=line["accounted"], resident=line["resident"],
                   encoded=line["encoded"], resident_per_event=line["resident"] / each)
     return table
 

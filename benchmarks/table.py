@@ -16,7 +16,6 @@ COLUMNS = {
     "events": ("events", 0, False),
     "entities": ("entities", 0, False),
     "accounted": ("bytes by the engine's account", 0, False),
-    "heap": ("bytes of the heap", 0, False),
     "resident": ("bytes resident", 0, False),
     "encoded": ("bytes in a commit", 0, False),
     "resident_per_event": ("resident bytes per event", 1, False),

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -63,11 +62,6 @@ int posix_memalign(void **result, size_t alignment, size_t size) {
 }
 
 uint64_t measure_allocations(void) { return __atomic_load_n(&allocations, __ATOMIC_RELAXED); }
-
-size_t measure_heap_bytes(void) {
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-}
 
 int measure_is_simulated(void) { return RUNNING_ON_VALGRIND; }
 

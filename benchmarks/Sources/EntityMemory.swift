@@ -1,4 +1,3 @@
-import CMeasure
 import Engine
 import Pipelines
 import Records
@@ -28,7 +27,6 @@ final class EntityMemory {
         let rows = RowBuffer(entity: program.entityTypes, values: program.valueTypes, capacity: Self.batchRecords)
         var shard = Shard(program, slice: 0, hasColdEntities: false)
         let residentBefore = residentBytes()
-        let heapBefore = measure_heap_bytes()
         var done = 0
         while done < total {
             batch.removeAll()
@@ -41,14 +39,13 @@ final class EntityMemory {
             shard.apply(batch, rows: rows)
         }
         let resident = residentBytes() - residentBefore
-        let heap = Int(measure_heap_bytes()) - Int(heapBefore)
         let held = shard.bytesHeld
         let changes = CommitRows()
         changes.append(&shard, ShardID(view: 0, slice: 0), before: Checkpoint.ShardState())
         let perEntity = { (bytes: Int) in JSONValue.number(Double(bytes) / Double(self.entities)) }
         report([
             ("each", .number(Double(each))), ("entities", .number(Double(entities))), ("accounted", perEntity(held)),
-            ("heap", perEntity(heap)), ("resident", perEntity(resident)), ("encoded", perEntity(changes.byteCount)),
+            ("resident", perEntity(resident)), ("encoded", perEntity(changes.byteCount)),
         ])
     }
 }

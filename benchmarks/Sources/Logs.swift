@@ -46,7 +46,8 @@ final class Logs {
             if done >= length { watch.lap("insert, \(length) events in the window\(suffix)", events: batch.count) }
             if done >= length {
                 watch.start()
-                for row in 0..<batch.count { evaluator.evaluate(log, at: batch.times[row], into: rows, row: row) }
+                for row in 0..<batch.count { evaluator.walk(log, at: batch.times[row], into: rows, row: row) }
+                evaluator.lower(into: rows)
                 watch.lap("evaluate, \(length) events in the window\(suffix)", events: batch.count)
             }
             done += batch.count
@@ -59,7 +60,7 @@ final class Logs {
     /// Many logs of a full chunk each: the insert that makes the log a tree, and the one that begins the tree's next chunk.
     func seal(logs count: Int) -> Stopwatch {
         let layout = program.layout
-        let chunk = 64
+        let chunk = Chunk.eventsMax
         var traffic = Traffic(TrafficShape(events: 2 * chunk + 1, customers: 1, days: 20))
         let batch = EventBatch(columnCount: layout.columnCount, capacity: 2 * chunk + 1)
         _ = fill(batch, from: &traffic, atMost: .max)
@@ -77,11 +78,11 @@ final class Logs {
         insert(0..<chunk)
         watch.start()
         insert(chunk..<chunk + 1)
-        watch.lap("seal: event 65 makes the log a tree", events: count)
+        watch.lap("seal, an event after the first full chunk", events: count)
         insert(chunk + 1..<2 * chunk)
         watch.start()
         insert(2 * chunk..<2 * chunk + 1)
-        watch.lap("seal: event 129 begins another chunk", events: count)
+        watch.lap("seal, an event after the second full chunk", events: count)
         for index in logs.indices { _ = logs[index].free(layout) }
         return watch
     }

@@ -1,14 +1,10 @@
-// Counts what the clock does not: calls to the allocator, bytes of the heap, instructions between two marks under callgrind.
+// Counts what the clock does not: calls to the allocator, and instructions between two marks under callgrind.
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 
 /// Calls that allocated so far, of all threads: malloc, calloc, realloc, aligned_alloc, posix_memalign, memalign.
 uint64_t measure_allocations(void);
-
-/// Bytes of the C heap that are in use, the allocator's own overhead included.
-size_t measure_heap_bytes(void);
 
 /// Whether the process runs under valgrind.
 int measure_is_simulated(void);
