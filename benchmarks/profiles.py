@@ -38,7 +38,7 @@ COSTS = [
     ("commits", r"CommitRows|LogCodec|StateStore|rocksdb|Committer", "what changed only, encoded in the order of the keys"),
     ("reading the file", r"FileSource|sys_read|Worker\.readFiles|SourceTask|Dispatcher", "large blocks, lines found in place"),
     ("threads waiting and waking", r"futex|schedule", "a batch at a time, never per event"),
-    ("starting and loading", r"^_dl|do_lookup|_dl_start|execve|main", "once"),
+    ("starting, and the rest of the reading thread", r"^_dl|do_lookup|_dl_start|execve|main", "once"),
 ]
 
 

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 
 #: What a column holds: its heading, digits behind the point, and whether growth by more than a twentieth fails the run.
 COLUMNS = {
+    "locate": ("locate, CPU ns", 1, False),
+    "apply": ("insert and evaluate, CPU ns", 1, False),
     "nanoseconds": ("CPU ns per event", 1, False),
     "allocations": ("allocations per event", 3, True),
     "instructions": ("instructions per event", 0, True),
@@ -15,7 +17,7 @@ COLUMNS = {
     "peak": ("peak MiB", 0, False),
     "events": ("events", 0, False),
     "entities": ("entities", 0, False),
-    "accounted": ("bytes by the engine's account", 0, False),
+    "accounted": ("bytes held", 0, False),
     "resident": ("bytes resident", 0, False),
     "encoded": ("bytes in a commit", 0, False),
     "resident_per_event": ("resident bytes per event", 1, False),

@@ -38,15 +38,13 @@ final class ManyEntities {
         var watch = Stopwatch()
         var done = 0
         var newest = Int64.min
-        let suffix = disorder > 0 ? ", out of order by \(disorder / 1000) s" : ""
-        let name = "\(entities) \(entities == 1 ? "entity" : "entities") with \(each) events in the window\(suffix)"
         while fill(&traffic, &newest) {
             rows.removeAll()
             watch.start()
             shard.locate(batch)
-            if done >= held { watch.lap("locate, \(name)", events: batch.count) }
+            if done >= held { watch.lap("locate", events: batch.count) }
             shard.apply(batch, rows: rows)
-            if done >= held { watch.lap("insert and evaluate, \(name)", events: batch.count) }
+            if done >= held { watch.lap("insert and evaluate", events: batch.count) }
             shard.advance(to: EventTime(microseconds: newest - disorder * 1000 - 1))
             done += batch.count
         }
