@@ -26,7 +26,7 @@ def main():
     if options.update_readme:
         import plot
 
-        report.update_readme()
+        report.update_readmes()
         plot.write(report.recorded())
         return 0
     measure.adopt_orphans()

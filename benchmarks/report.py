@@ -3,12 +3,12 @@
 import json
 import re
 
-from cases import BENCHMARKS
+from cases import BENCHMARKS, ROOT
 from machine import runs_the_same_instructions, sentence
 from table import COLUMNS, Table
 
 RECORDED = BENCHMARKS / "recorded.json"
-README = BENCHMARKS / "README.md"
+READMES = [BENCHMARKS / "README.md", ROOT / "README.md"]
 #: Growth of a count that fails the run, and what is too small to matter: one allocation in a thousand events.
 GROWTH = 1.05
 SLACK = {"allocations": 0.001, "instructions": 1.0}
@@ -88,15 +88,18 @@ def compare_all(machine, tables):
     return failures
 
 
-def update_readme():
+def update_readmes():
     """Rewrites what stands between `<!-- KEY -->` and `<!-- end -->` from the recorded run."""
     run = recorded()
     texts = {"machine": sentence(run["machine"]) + "."}
     for key, table in run["tables"].items():
         table = Table(**table)
         texts[key] = f"{table.how}.\n\n{table.markdown()}"
-    text = README.read_text()
-    for key, replacement in texts.items():
-        pattern = re.compile(rf"(<!-- {key} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text = pattern.sub(lambda match: f"{match[1]}{replacement}\n{match[2]}", text)
-    README.write_text(text)
+        # Only how much CPU time: for a page that shows what is worth it.
+        texts[f"{key}, short"] = Table(table.title, table.what, ["events", "cpu", "net"], [row for row in table.rows if row.get("cpu")]).markdown()
+    for readme in READMES:
+        text = readme.read_text()
+        for key, replacement in texts.items():
+            pattern = re.compile(rf"(<!-- {key} -->\n).*?(<!-- end -->)", re.DOTALL)
+            text = pattern.sub(lambda match: f"{match[1]}{replacement}\n{match[2]}", text)
+        readme.write_text(text)
