@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Measures Freshet: bench.py [--peers] [--record] …
 
-Prints tables and what changed against the recorded run; the exit status is 1 if allocations or instructions per event grew by more
-than 5 %. Times never decide. Only the standard library is needed, and the built binaries; the peers have an environment of their own.
+Prints tables and what changed against the recorded run; the exit status is 1 if allocations or instructions per event grew by
+more than 5 %. Times never decide. Only the standard library is needed, and the built binaries; the peers have an environment of
+their own.
 """
 
 import argparse

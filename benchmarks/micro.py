@@ -50,7 +50,8 @@ def logs(quick):
 def entities(quick, large):
     """Shards with many entities, and with one hot one."""
     table = Table(
-        "Many entities, and hot ones", "entities and their events in the longest window", ["locate", "apply", "nanoseconds", "allocations"],
+        "Many entities, and hot ones", "entities and their events in the longest window",
+        ["locate", "apply", "nanoseconds", "allocations"],
         how="W1's windows in one shard: locate, insert and evaluate, after the windows have filled. "
             "`FreshetBenchmarks entities benchmarks/pipelines/w1.yaml --entities N --each E [--disorder MS]`")
     cases = [(100_000, 8, 0)] if quick else [(1_000_000, 8, 0)]
@@ -63,7 +64,8 @@ def entities(quick, large):
             ["entities", W1, "--entities", count, "--each", each, "--disorder", disorder, "--events", events])
         name = f"{count:,} with {each:,} each" if count > 1 else f"one with {each:,}"
         table.row(
-            name + (", out of order by up to 30 s" if disorder else ""), locate=located["nanoseconds"], apply=applied["nanoseconds"],
+            name + (", out of order by up to 30 s" if disorder else ""),
+            locate=located["nanoseconds"], apply=applied["nanoseconds"],
             nanoseconds=located["nanoseconds"] + applied["nanoseconds"],
             allocations=located["allocations"] + applied["allocations"])
     return table

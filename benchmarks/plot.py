@@ -43,7 +43,7 @@ def points(table):
 
 
 def svg(curves, single):
-    rates = [rate for curve in curves.values() for series in curve["series"].values() for _, rate in series] + list(single.values())
+    rates = [rate for curve in curves.values() for line in curve["series"].values() for _, rate in line] + list(single.values())
     low, high = math.floor(math.log10(min(rates))), math.log10(max(rates)) + 0.15
     width = (WIDTH - LEFT - RIGHT - 2 * GAP) / 3
     bottom = HEIGHT - BOTTOM
@@ -117,7 +117,8 @@ def single_points(single, x, y):
         lowest = label
         out.append(f'<path d="M{x:.1f} {place - 5:.1f}l5 5l-5 5l-5 -5z" fill="{OTHER}"/>')
         if label > place + 1:
-            out.append(f'<line x1="{x + 5:.1f}" y1="{place:.1f}" x2="{x + 13:.1f}" y2="{label:.1f}" stroke="{OTHER}" stroke-width="0.7"/>')
+            out.append(f'<line x1="{x + 5:.1f}" y1="{place:.1f}" x2="{x + 13:.1f}" y2="{label:.1f}" stroke="{OTHER}" '
+                       'stroke-width="0.7"/>')
         out.append(text(x + 15, label + 4, name, size=11.5, fill=OTHER, halo=True))
     return out
 
@@ -150,5 +151,5 @@ def order(name):
 def text(x, y, words, anchor="start", size=13, weight="normal", fill=INK, turn=False, halo=False):
     around = ' stroke="#ffffff" stroke-width="3" paint-order="stroke"' if halo else ""
     turned = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turn else ""
-    return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" font-weight="{weight}" fill="{fill}"{around}{turned}>'
-            f"{escape(words)}</text>")
+    return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" font-weight="{weight}" fill="{fill}"'
+            f"{around}{turned}>{escape(words)}</text>")
