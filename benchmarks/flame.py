@@ -3,11 +3,14 @@
 from html import escape
 
 WIDTH, ROW, MARGIN, TOP = 1200, 17, 10, 34
-#: Narrower boxes are left out; they would be thinner than a line.
-PIXELS_MIN = 0.6
+#: Narrower boxes are left out: nobody can read them.
+PIXELS_MIN = 2.0
 PIXELS_PER_CHARACTER = 6.3
 COLOURS = {  # by where the code is from
     "engine": "#f4b183", "decode": "#9dc3e6", "kernel": "#d0cece", "runtime": "#ffe699", "store": "#a9d18e", "other": "#e2dfd8"}
+
+ENGINE = (
+    "TimeLog", "Chunk", "Packed", "Lowering", "kernel_", "Evaluator", "Moments", "Shard", "Exact", "Entity", "SquareSum", "RowChecksum")
 
 
 def svg(stacks, title):
@@ -57,7 +60,7 @@ def layout(node, depth, x, scale, boxes):
 
 
 def kind(name):
-    if any(word in name for word in ("TimeLog", "Chunk", "Evaluator", "Moments", "Shard", "Exact", "Entity", "SquareSum")):
+    if any(word in name for word in ENGINE):
         return "engine"
     if any(word in name for word in ("simdjson", "Walk", "JSON", "Decimal", "Number", "EventRouter", "Expression")):
         return "decode"
