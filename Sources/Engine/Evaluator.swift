@@ -82,7 +82,7 @@ public struct Evaluator: ~Copyable {
                 scratch.edges[window] = saturatingSubtract(newer, pass.windows[window]) &- program.olderShift
             }
             scratch.edges[windowCount] = newer &- program.newerShift
-            log.findPositions(scratch, count: windowCount &+ 1, layout)
+            log.findPositions(scratch, count: windowCount &+ 1, firstHint: pass.firstEdge, layout)
             // The longest window may be the whole life.
             if pass.isLifetime { scratch.setStart(windowCount &- 1) }
             if !log.hasManyChunks {

@@ -52,6 +52,8 @@ public final class ViewProgram {
         /// Window lengths, ascending; `Int64.max` is lifetime.
         var windows: Lane<Int64>
         var windowCount: Int
+        /// The number of the pass's first edge among all.
+        var firstEdge: Int
         /// Whether the last window is lifetime.
         var isLifetime: Bool
         /// `count()` of all events.
@@ -84,7 +86,9 @@ public final class ViewProgram {
             (columns[$0].kind == .integer || columns[$0].kind == .double)
                 && !columns[$0].needs.isDisjoint(with: [.sum, .squares, .extremes])
         }
-        let layout = LogLayout(columns, memoCount: windowsOf.reduce(0) { $0 + $1.count } * summarized.count)
+        let windowCount = windowsOf.reduce(0) { $0 + $1.count }
+        let layout = LogLayout(
+            columns, memoCount: windowCount * summarized.count, hintCount: windowCount + windowsOf.count)
         self.layout = layout
         olderShift = plan.bounds == .closed || plan.bounds == .closedOpen ? 1 : 0
         newerShift = plan.bounds == .open || plan.bounds == .closedOpen ? 1 : 0
@@ -137,7 +141,8 @@ public final class ViewProgram {
             }
             let eventCounts = outputs(of: nil)
             passes[index] = Pass(
-                delay: delay.microseconds, windows: lane(windows), windowCount: windows.count, isLifetime: windows.last == .max,
+                delay: delay.microseconds, windows: lane(windows), windowCount: windows.count,
+                firstEdge: windowsBefore + index, isLifetime: windows.last == .max,
                 eventCounts: lane(eventCounts), eventCountCount: eventCounts.count,
                 columns: lane(columnPasses), columnCount: columnPasses.count)
         }

@@ -4,7 +4,7 @@ internal import Records
 
 /// The log of an entity with more than one chunk: groups of up to 32 chunks, with moments per chunk and per group.
 ///
-///     header | memo … | last occurrences … | group … | first time of each … | per column and for all: values of each group … |
+///     header | memo … | last occurrences … | hints … | group … | first time of each … | per column and for all: values of each group … |
 ///              per column: summary of each group …
 ///
 /// Chunks are in order and never empty; so are groups. An event may come anywhere: a full chunk or group splits in
@@ -31,7 +31,7 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
     init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
     private static func groupsAt(_ layout: LogLayout) -> Int {
-        lastOccurrencesAt(layout) &+ (layout.distinctCount &* 8 &+ 15) & ~15
+        lastOccurrencesAt(layout) &+ ((layout.distinctCount &+ layout.hintCount) &* 8 &+ 15) & ~15
     }
     private static func lastOccurrencesAt(_ layout: LogLayout) -> Int {
         headerBytes &+ layout.memoCount &* layout.memoBytes
@@ -56,10 +56,17 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         // Of epoch 0: void.
         unsafe tree.memoAddress(0, layout).initializeMemory(
             as: UInt8.self, repeating: 0, count: layout.memoCount * layout.memoBytes)
+        for index in 0..<layout.hintCount { tree.hints(layout)[index] = PlaceHint(LogPosition(group: 0, chunk: 0, row: 0)) }
         for index in 0..<layout.distinctCount {
             unsafe tree.lastOccurrences(layout)[index] = UInt(bitPattern: LastOccurrences.make().base)
         }
         return tree
+    }
+
+    /// Where edges last lay; all bits are meaningful, none is trusted.
+    func hints(_ layout: LogLayout) -> Lane<PlaceHint> {
+        let start = unsafe base + ChunkTree.lastOccurrencesAt(layout) + 8 &* layout.distinctCount
+        return unsafe Lane(start.assumingMemoryBound(to: PlaceHint.self), count: layout.hintCount)
     }
 
     private func lastOccurrences(_ layout: LogLayout) -> Lane<UInt> {
@@ -137,6 +144,7 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
             unsafe tree.memoAddress(0, layout).copyMemory(
                 from: memoAddress(0, layout), byteCount: layout.memoCount * layout.memoBytes)
             tree.lastOccurrences(layout).copy(from: lastOccurrences(layout), at: 0, to: 0, count: layout.distinctCount)
+            tree.hints(layout).copy(from: hints(layout), at: 0, to: 0, count: layout.hintCount)
             tree.copy(from: self, at: 0, to: 0, count, layout)
             unsafe base.deallocate()
         }

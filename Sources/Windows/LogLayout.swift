@@ -40,6 +40,8 @@ public struct LogLayout: BitwiseCopyable, Sendable {
     let memoBytes: Int
     /// Memos that a log of many chunks keeps, one per window and column: the evaluator numbers them.
     public let memoCount: Int
+    /// Edges whose places a log of many chunks remembers.
+    public let hintCount: Int
     let laneCount: Int
     let hasText: Bool
     /// Columns whose distinct values are counted.
@@ -51,8 +53,9 @@ public struct LogLayout: BitwiseCopyable, Sendable {
     static let offsetLane = 1
     static let partitionLane = 2
 
-    public init(_ columns: [(kind: Kind, needs: Needs)], memoCount: Int = 0) {
+    public init(_ columns: [(kind: Kind, needs: Needs)], memoCount: Int = 0, hintCount: Int = 0) {
         self.memoCount = memoCount
+        self.hintCount = hintCount
         isOrdered = columns.contains { $0.needs.contains(.ends) }
         hasText = columns.contains { $0.kind == .text }
         columnCount = columns.count

@@ -9,6 +9,21 @@ public struct LogPosition: BitwiseCopyable, Equatable, Sendable {
     @usableFromInline var row: Int
 }
 
+/// Where an edge lay in a log when it was last looked for.
+struct PlaceHint: BitwiseCopyable {
+    private var group: UInt32
+    private var chunk: UInt16
+    private var row: UInt16
+
+    init(_ place: LogPosition) {
+        group = UInt32(truncatingIfNeeded: place.group)
+        chunk = UInt16(truncatingIfNeeded: place.chunk)
+        row = UInt16(truncatingIfNeeded: place.row)
+    }
+
+    var place: LogPosition { LogPosition(group: Int(group), chunk: Int(chunk), row: Int(row)) }
+}
+
 /// One event of a log, where it lies.
 @frozen
 public struct LogRow: BitwiseCopyable, Sendable {
@@ -34,22 +49,35 @@ extension TimeLog {
     }
 
     /// `position(after:)` for several edges at once, in the scratch's `edges`.
+    ///
+    /// - Parameter firstHint: from which number on, below the layout's `hintCount`, a long log remembers where these edges lay.
     @inline(__always)
-    public func findPositions(_ scratch: EdgeScratch, count: Int, _ layout: LogLayout) {
+    public func findPositions(_ scratch: EdgeScratch, count: Int, firstHint: Int, _ layout: LogLayout) {
         if !hasManyChunks && !isEmpty {
             chunk.positions(after: scratch.edges, count: count, units: scratch.units, into: scratch.rows, layout)
         } else if isEmpty {
             for index in 0..<count { scratch.rows[index] = 0 }
         } else {
-            for index in 0..<count {
-                let edge = scratch.edges[index]
-                scratch.places[index] = near(scratch.places[index], edge, layout) ?? position(after: edge, layout)
+            findInTree(scratch, count, firstHint, layout)
+        }
+    }
+
+    private func findInTree(_ scratch: EdgeScratch, _ count: Int, _ firstHint: Int, _ layout: LogLayout) {
+        let hints = tree.hints(layout)
+        for index in 0..<count {
+            let edge = scratch.edges[index]
+            guard firstHint &+ index < layout.hintCount else {
+                scratch.places[index] = position(after: edge, layout)
+                continue
             }
+            let place = near(hints[firstHint &+ index].place, edge, layout) ?? position(after: edge, layout)
+            hints[firstHint &+ index] = PlaceHint(place)
+            scratch.places[index] = place
         }
     }
 
     /// The place behind the last event at or before `edge`, if it is in the chunk where it was last or one beside it: edges
-    /// slide along. The place may be of another log, so nothing is taken for granted.
+    /// slide along. The log may have changed since, so nothing is taken for granted.
     @inline(__always)
     private func near(_ last: LogPosition, _ edge: Int64, _ layout: LogLayout) -> LogPosition? {
         guard hasManyChunks, last.group < tree.count else { return nil }
@@ -277,14 +305,14 @@ public struct EdgeScratch: BitwiseCopyable {
     let units: Lane<UInt32>
     /// The rows behind the edges, of a log of one chunk or none.
     let rows: Lane<UInt32>
-    /// The places behind the edges of a log of many, where the next search begins.
+    /// The places behind the edges, of a log of many.
     let places: Lane<LogPosition>
 
     public init(count: Int) {
         edges = .allocate(count)
         units = .allocate(count)
         rows = .allocate(count)
-        places = .allocate(count, repeating: LogPosition(group: 0, chunk: 0, row: 0))
+        places = .allocate(count)
     }
 
     public func deallocate() {

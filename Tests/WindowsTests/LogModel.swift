@@ -123,14 +123,14 @@ struct Schedule {
 
     static let layouts: [LogLayout] = [
         LogLayout([]),
-        LogLayout([(.integer, [.sum])], memoCount: 3),
+        LogLayout([(.integer, [.sum])], memoCount: 3, hintCount: 4),
         LogLayout(
             [
                 (.integer, [.sum, .squares, .extremes]), (.presence, []), (.double, [.sum, .squares, .extremes]),
                 (.text, [.distinct]),
                 (.integer, .extremes),
                 (.integer, .distinct),
-            ], memoCount: 6),
+            ], memoCount: 6, hintCount: 4),
         LogLayout([(.text, [.ends]), (.integer, [.sum, .ends]), (.double, [.ends]), (.presence, [])]),
     ]
 

@@ -186,6 +186,14 @@ struct TimeLogTests {
         var end = newest
         if random.isOneIn(4) { end -= Int64.random(in: 0...(schedule.disorder * schedule.unit), using: &random) }
         let to = log.position(after: end, layout)
+        let scratch = EdgeScratch(count: 4)
+        defer { scratch.deallocate() }
+        for (index, window) in [Int64(200), 5_000, 30_000, 0].enumerated() { scratch.edges[index] = end - window * schedule.unit }
+        log.findPositions(scratch, count: 4, firstHint: 0, layout)
+        for index in 0..<4 {
+            let sought = log.position(after: scratch.edges[index], layout)
+            #expect(scratch.place(index, in: log) == sought, "edge \(index) \(place)")
+        }
         for (memo, window) in [Int64(200), 5_000, 30_000].enumerated() {
             let from = log.position(after: end - window * schedule.unit, layout)
             var (moments, expected) = (Moments(), Moments())
