@@ -19,7 +19,7 @@ extension Chunk {
 
     /// Lends `body` room for a width per lane, on the stack.
     @inline(__always)
-    private static func withWidths<R>(_ layout: LogLayout, _ body: (Lane<UInt8>) -> R) -> R {
+    static func withWidths<R>(_ layout: LogLayout, _ body: (Lane<UInt8>) -> R) -> R {
         unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: layout.laneCount) {
             unsafe body(Lane($0.baseAddress!, count: layout.laneCount))
         }
@@ -195,11 +195,11 @@ extension Chunk {
     /// The same events with lanes for the flags of last occurrences, for the first chunk of many; this one is freed.
     func flagging(bytes: inout Int, _ layout: LogLayout) -> Chunk {
         guard layout.distinctCount > 0 else { return self }
-        let widths = Lane<UInt8>.allocate(layout.laneCount)
-        defer { widths.deallocate() }
-        widths.copy(from: self.widths(layout), at: 0, to: 0, count: layout.laneCount)
-        Chunk.flagLast(widths, layout)
-        let copy = Chunk.allocate(capacity: capacity, widths: widths, id: id, layout)
+        let copy = Chunk.withWidths(layout) { widths in
+            widths.copy(from: self.widths(layout), at: 0, to: 0, count: layout.laneCount)
+            Chunk.flagLast(widths, layout)
+            return Chunk.allocate(capacity: capacity, widths: widths, id: id, layout)
+        }
         copy.header[0].timeBase = header[0].timeBase
         copy.header[0].unit = header[0].unit
         if layout.isOrdered { copy.offsetBase(layout)[0] = offsetBase(layout)[0] }

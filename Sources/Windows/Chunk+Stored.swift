@@ -5,13 +5,14 @@ extension Chunk {
     ///
     /// Its lanes are as wide as any number needs; `narrowed` makes them as narrow as the numbers allow.
     public static func loading(events: Int, id: UInt32, _ layout: LogLayout) -> Chunk {
-        let widths = Lane<UInt8>.allocate(layout.laneCount, repeating: 8)
-        defer { widths.deallocate() }
-        for index in 0..<layout.columnCount {
-            widths[layout.column(index).validityLane] = 1
-            if layout.column(index).lastLane >= 0 { widths[layout.column(index).lastLane] = 0 }
+        let chunk = withWidths(layout) { widths in
+            for lane in 0..<layout.laneCount { widths[lane] = 8 }
+            for index in 0..<layout.columnCount {
+                widths[layout.column(index).validityLane] = 1
+                if layout.column(index).lastLane >= 0 { widths[layout.column(index).lastLane] = 0 }
+            }
+            return allocate(capacity: max(1, events), widths: widths, id: id, layout)
         }
-        let chunk = allocate(capacity: max(1, events), widths: widths, id: id, layout)
         chunk.header[0].unit = .microsecond
         return chunk
     }
@@ -39,35 +40,38 @@ extension Chunk {
 
     /// The same events in lanes as narrow as they allow; the loading chunk is freed. Requires: an event.
     func narrowed(capacity: Int, isOneOfMany: Bool, _ layout: LogLayout) -> Chunk {
-        let widths = Lane<UInt8>.allocate(layout.laneCount, repeating: 0)
-        defer { widths.deallocate() }
-        for index in 0..<layout.laneCount {
-            let lane = lane(index, layout)
-            for row in 0..<count { widths[index] = max(widths[index], UInt8(PackedLane.width(of: lane[row]))) }
+        Chunk.withWidths(layout) { widths in
+            for lane in 0..<layout.laneCount { widths[lane] = 0 }
+            for index in 0..<layout.laneCount {
+                let lane = lane(index, layout)
+                for row in 0..<count { widths[index] = max(widths[index], UInt8(PackedLane.width(of: lane[row]))) }
+            }
+            for index in 0..<layout.columnCount {
+                let column = layout.column(index)
+                guard column.kind == .double || column.kind == .text, widths[column.wordLane] > 0 else { continue }
+                widths[column.wordLane] = 8
+            }
+            if isOneOfMany { Chunk.flagLast(widths, layout) }
+            var offsetBase: Int64 = 0
+            if layout.isOrdered {
+                var last = offset(0, layout)
+                offsetBase = last
+                for row in 0..<count {
+                    (offsetBase, last) = (min(offsetBase, offset(row, layout)), max(last, offset(row, layout)))
+                }
+                let (span, overflow) = last.subtractingReportingOverflow(offsetBase)
+                widths[LogLayout.offsetLane] = overflow || span > Int64(UInt32.max) ? 8 : 4
+            }
+            let frame = narrowestFrame(layout)
+            widths[LogLayout.timeLane] = UInt8(frame.width)
+            let chunk = Chunk.allocate(capacity: capacity, widths: widths, id: id, layout)
+            chunk.header[0].timeBase = frame.base
+            chunk.header[0].unit = frame.unit
+            if layout.isOrdered && widths[LogLayout.offsetLane] == 4 { chunk.offsetBase(layout)[0] = offsetBase }
+            chunk.append(self, from: 0, to: count, layout)
+            free(layout)
+            return chunk
         }
-        for index in 0..<layout.columnCount {
-            let column = layout.column(index)
-            guard column.kind == .double || column.kind == .text, widths[column.wordLane] > 0 else { continue }
-            widths[column.wordLane] = 8
-        }
-        if isOneOfMany { Chunk.flagLast(widths, layout) }
-        var offsetBase: Int64 = 0
-        if layout.isOrdered {
-            var last = offset(0, layout)
-            offsetBase = last
-            for row in 0..<count { (offsetBase, last) = (min(offsetBase, offset(row, layout)), max(last, offset(row, layout))) }
-            let (span, overflow) = last.subtractingReportingOverflow(offsetBase)
-            widths[LogLayout.offsetLane] = overflow || span > Int64(UInt32.max) ? 8 : 4
-        }
-        let frame = narrowestFrame(layout)
-        widths[LogLayout.timeLane] = UInt8(frame.width)
-        let chunk = Chunk.allocate(capacity: capacity, widths: widths, id: id, layout)
-        chunk.header[0].timeBase = frame.base
-        chunk.header[0].unit = frame.unit
-        if layout.isOrdered && widths[LogLayout.offsetLane] == 4 { chunk.offsetBase(layout)[0] = offsetBase }
-        chunk.append(self, from: 0, to: count, layout)
-        free(layout)
-        return chunk
     }
 
     private func narrowestFrame(_ layout: LogLayout) -> TimeFrame {
