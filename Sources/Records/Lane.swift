@@ -16,6 +16,7 @@ public struct Lane<Element: BitwiseCopyable>: BitwiseCopyable, @unchecked Sendab
     public init(_ base: UnsafeMutablePointer<Element>, count: Int) {
         unsafe self.base = base
         #if DEBUG
+            precondition(UInt(bitPattern: base) % UInt(MemoryLayout<Element>.alignment) == 0, "a lane is aligned to its elements")
             self.count = count
         #endif
     }

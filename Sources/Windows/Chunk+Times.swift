@@ -95,27 +95,9 @@ extension Chunk {
     func position(after edge: Int64, _ layout: LogLayout) -> Int {
         let lane = lane(LogLayout.timeLane, layout)
         let count = count
-        guard lane.width == 4 else {
-            var position = 0
-            var left = count
-            // Halving without a branch that could be mispredicted: the answer lies in [position, position + left].
-            while left > 0 {
-                let half = (left &+ 1) >> 1
-                position = lane[position &+ half &- 1] <= edge ? position &+ half : position
-                left &-= half
-            }
-            return position
-        }
+        guard lane.width == 4 else { return lane.longWords.count(through: edge, of: count) }
         guard let units = floorUnits(edge) else { return 0 }
-        let words = lane.unsignedWords
-        var position = 0
-        var left = count
-        while left > 0 {
-            let half = (left &+ 1) >> 1
-            position = words[position &+ half &- 1] <= units ? position &+ half : position
-            left &-= half
-        }
-        return position
+        return lane.unsignedWords.count(through: units, of: count)
     }
 
     /// `position(after:)`, which is near `hint` as a rule.

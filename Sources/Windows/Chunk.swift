@@ -223,6 +223,10 @@ public struct PackedLane: BitwiseCopyable, @unchecked Sendable {
     @inline(__always)
     var unsignedWords: Lane<UInt32> { unsafe Lane(base.assumingMemoryBound(to: UInt32.self), count: Chunk.eventsMax) }
 
+    /// Requires: eight bytes wide.
+    @inline(__always)
+    var longWords: Lane<Int64> { unsafe Lane(base.assumingMemoryBound(to: Int64.self), count: Chunk.eventsMax) }
+
     /// Moves numbers within the lane; the ranges may overlap.
     @inline(__always)
     func move(from source: Int, to target: Int, count: Int) {
@@ -238,5 +242,21 @@ public struct PackedLane: BitwiseCopyable, @unchecked Sendable {
         } else {
             for row in 0..<count { self[target &+ row] = other[source &+ row] }
         }
+    }
+}
+
+extension Lane where Element: FixedWidthInteger {
+    /// How many of the first `length` elements, which ascend, are at or before `edge`.
+    @inline(__always)
+    func count(through edge: Element, of length: Int) -> Int {
+        // Halving without a branch that could be mispredicted: the answer lies in [found, found + left].
+        var found = 0
+        var left = length
+        while left > 0 {
+            let half = (left &+ 1) >> 1
+            found = self[found &+ half &- 1] <= edge ? found &+ half : found
+            left &-= half
+        }
+        return found
     }
 }

@@ -247,18 +247,3 @@ extension ChunkGroup {
         count(-Int(valueCounts(position)[index]), position, chunk: index, layout)
     }
 }
-
-extension Lane<Int64> {
-    /// How many of the first `length` elements, which ascend, are at or before `edge`.
-    @inline(__always)
-    func count(through edge: Int64, of length: Int) -> Int {
-        var found = 0
-        var left = length
-        while left > 0 {
-            let half = (left &+ 1) >> 1
-            found = self[found &+ half &- 1] <= edge ? found &+ half : found
-            left &-= half
-        }
-        return found
-    }
-}

@@ -75,18 +75,25 @@ public struct LogLayout: BitwiseCopyable, Sendable {
             summaryBytes += ownBytes
         }
         self.summaryBytes = summaryBytes
-        memoBytes =
+        memoBytes = LogLayout.aligned(
             columns.contains { $0.kind == .double }
-            ? MemoryLayout<MiddleMemo<DoubleMoments>>.stride : MemoryLayout<MiddleMemo<Moments>>.stride
+                ? max(MemoryLayout<MiddleMemo<DoubleMoments>>.stride, MemoryLayout<MiddleMemo<Moments>>.stride)
+                : MemoryLayout<MiddleMemo<Moments>>.stride)
         distinctCount = distinct
         laneCount = next
         lanesAt = Chunk.roundedUp(Chunk.widthsAt + next) + (isOrdered ? 8 : 0)
     }
 
+    /// Rounded up to what every summary is aligned to, since they lie one behind another.
+    private static func aligned(_ bytes: Int) -> Int {
+        let alignment = max(MemoryLayout<Moments>.alignment, MemoryLayout<DoubleMoments>.alignment)
+        return (bytes + alignment - 1) / alignment * alignment
+    }
+
     private static func summaryBytes(_ kind: Kind) -> Int {
         switch kind {
-        case .integer: MemoryLayout<Moments>.stride
-        case .double: MemoryLayout<DoubleMoments>.stride
+        case .integer: aligned(MemoryLayout<Moments>.stride)
+        case .double: aligned(MemoryLayout<DoubleMoments>.stride)
         case .presence, .text: 0
         }
     }

@@ -63,51 +63,25 @@ struct ExactDoubleTests {
         var values = values(&random)
         var sum = ExactDoubleSum()
         var squares = ExactDoubleSquareSum()
-        var direct: [UInt64] = []
         for value in values {
             sum.add(value)
             squares.addSquare(value)
         }
         let results = DoubleResults(count: Int64(values.count), sum: sum, squares: squares)
-        sum.appendPartial(to: &direct)
-        squares.appendPartial(to: &direct)
 
         values.shuffle(using: &random)
-        var words: [UInt64] = []
-        var rest = values[...]
-        while !rest.isEmpty {
-            sum.reset()
-            squares.reset()
-            for value in rest.prefix(Int.random(in: 0...8, using: &random)) {
-                sum.add(value)
-                squares.addSquare(value)
-                rest.removeFirst()
-            }
-            sum.appendPartial(to: &words)
-            squares.appendPartial(to: &words)
-        }
         sum.reset()
         squares.reset()
-        var offset = 0
-        while offset < words.count {
-            guard let middle = sum.merge(words.span, at: offset), let end = squares.merge(words.span, at: middle) else {
-                Issue.record("no partial at \(offset), seed \(seed)")
-                return
-            }
-            #expect(end - offset <= 2 * ExactPartial.wordsMax)
-            offset = end
+        for value in values {
+            sum.add(value)
+            squares.addSquare(value)
         }
         #expect(DoubleResults(count: Int64(values.count), sum: sum, squares: squares) == results, "seed \(seed)")
-        var merged: [UInt64] = []
-        sum.appendPartial(to: &merged)
-        squares.appendPartial(to: &merged)
-        #expect(merged == direct, "seed \(seed)")
     }
 
     @Test func carriesRunThroughManyLimbs() {
         var sum = ExactDoubleSum()
         var squares = ExactDoubleSquareSum()
-        var words: [UInt64] = []
         // All bits from 2^-1074 up, then one more of the last.
         for exponent in -1074...1000 {
             sum.add(-Double(sign: .plus, exponent: exponent, significand: 1))
@@ -115,15 +89,9 @@ struct ExactDoubleTests {
         }
         sum.add(-Double.leastNonzeroMagnitude)
         #expect(sum.rounded() == -0x1p1001)
-        sum.appendPartial(to: &words)
-        #expect(words.count == 2)
         sum.add(0x1p1001)
         #expect(sum.rounded() == 0)
-        words = []
-        sum.appendPartial(to: &words)
-        #expect(words == [0])
 
-        words = []
         squares.reset()
         for exponent in -100...100 {
             squares.addSquare(Double(sign: .plus, exponent: exponent, significand: 1))
@@ -131,44 +99,14 @@ struct ExactDoubleTests {
             squares.addSquare(Double(sign: .plus, exponent: exponent, significand: 1))
         }
         squares.addSquare(0x1p-100)
-        squares.appendPartial(to: &words)
-        #expect(words.count == 2)
-    }
-
-    @Test func ordinaryChunksAreStoredInFewWords() {
-        var sum = ExactDoubleSum()
-        var squares = ExactDoubleSquareSum()
-        var words: [UInt64] = []
-        for i in 1...64 {
-            sum.add(Double(i) * 12.34)
-            squares.addSquare(Double(i) * 12.34)
-        }
-        sum.appendPartial(to: &words)
-        #expect(words.count <= 3)
-        squares.appendPartial(to: &words)
-        #expect(words.count <= 8)
+        // Three times all powers of four from 4^-100 to 4^100, and one more of the least: 4^101.
+        let variance = Exact.variance(count: 4, sum: ExactDoubleSum(), squares: squares, sample: false)
+        #expect(variance == 0x1p200)
     }
 
     @Test func nothingHasNoMeanAndNoSpread() {
         let empty = DoubleResults(count: 0, sum: ExactDoubleSum(), squares: ExactDoubleSquareSum())
         #expect(empty.values == [0, nil, nil, nil, nil, nil])
-    }
-
-    @Test(
-        arguments: [
-            [], [0x1_00], [0x1_00 | 64 << 8, 1], [34 | 1 << 8, 1], [1 << 17], [1 << 40], [16 | 2 << 8, 1],
-        ] as [[UInt64]])
-    func whatIsNoPartialIsRefused(words: [UInt64]) {
-        var sum = ExactDoubleSum()
-        let end = sum.merge(words.span)
-        #expect(end == nil)
-        #expect(sum.rounded() == 0)
-    }
-
-    @Test func aNegativeSumOfSquaresIsRefused() {
-        var squares = ExactDoubleSquareSum()
-        let end = squares.merge(([16 | 1 << 8 | 1 << 16, 1] as [UInt64]).span)
-        #expect(end == nil)
     }
 
     @Test func orderedBitsOrderAsDoublesDo() {
