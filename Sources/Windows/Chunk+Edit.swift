@@ -226,6 +226,17 @@ extension Chunk {
         for index in 0..<layout.laneCount { lane(index, layout).move(from: length, to: 0, count: rest) }
         header[0].count = UInt8(rest)
         state.insert(.dirty)
+        moveBase(layout)
+    }
+
+    /// Counts time from the first event, so that 32 bits reach as far ahead as they can. Requires: an event.
+    private func moveBase(_ layout: LogLayout) {
+        let lane = lane(LogLayout.timeLane, layout)
+        guard lane.width == 4 else { return }
+        let words = lane.unsignedWords
+        let first = words[0]
+        for row in 0..<count { words[row] &-= first }
+        header[0].timeBase &+= Int64(first) &* header[0].unit.microseconds
     }
 
     /// The newest event leaves.
