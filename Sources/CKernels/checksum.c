@@ -1,10 +1,5 @@
 #include "checksum.h"
-
-#if defined(__x86_64__) && defined(__linux__)
-#define VERSIONS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define VERSIONS
-#endif
+#include "versions.h"
 
 // A word that stands for null: no more likely than any other.
 #define NULL_WORD 0x8EBC6AF09C88C6E3u

@@ -1,10 +1,5 @@
 #include "CKernels.h"
-
-#if defined(__x86_64__) && defined(__linux__)
-#define VERSIONS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define VERSIONS
-#endif
+#include "versions.h"
 
 #define FOLD(name, type, least, greatest)                                                     \
     VERSIONS void name(const type *values, size_t n, struct kernel_fold *result) {            \

@@ -1,14 +1,9 @@
 #include "lower.h"
 #include <math.h>
 #include <string.h>
+#include "versions.h"
 
 #pragma STDC FP_CONTRACT OFF
-
-#if defined(__x86_64__) && defined(__linux__)
-#define VERSIONS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define VERSIONS
-#endif
 
 // Every integer of this magnitude is a double.
 #define EXACT 0x1p53

@@ -238,10 +238,4 @@ extension Chunk {
         for row in 0..<count { words[row] &-= first }
         header[0].timeBase &+= Int64(first) &* header[0].unit.microseconds
     }
-
-    /// The newest event leaves.
-    func removeLast() {
-        header[0].count -= 1
-        state.insert(.dirty)
-    }
 }

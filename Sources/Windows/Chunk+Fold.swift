@@ -6,18 +6,13 @@ extension Chunk {
     /// Adds the moments of the values among the events `[from, to)` of a column. Requires: integers.
     @inline(__always)
     func addMoments(_ column: LogLayout.Column, from: Int, to: Int, to moments: inout Moments, _ layout: LogLayout) {
-        guard from < to else { return }
-        if isWhole(column) {
-            words(column, layout).addMoments(from: from, to: to, to: &moments)
-        } else {
-            addValid(column, from: from, to: to, to: &moments, layout)
-        }
+        values(column, layout).addMoments(from: from, to: to, to: &moments)
     }
 
-    private func addValid(_ column: LogLayout.Column, from: Int, to: Int, to moments: inout Moments, _ layout: LogLayout) {
-        let nulls = nulls(column, layout)
-        let words = words(column, layout)
-        for row in from..<to where nulls[row] == 0 { moments.add(words[row]) }
+    /// A column's integers. Requires: integers.
+    @inline(__always)
+    func values(_ column: LogLayout.Column, _ layout: LogLayout) -> ChunkColumn {
+        ChunkColumn(words(column, layout), nulls: nulls(column, layout))
     }
 
     /// How many of the events `[from, to)` have a value in the column.

@@ -160,15 +160,10 @@ extension TimeLog {
         piece: (Chunk, Int, Int) -> Void
     ) {
         let column = layout.column(index)
-        guard hasManyChunks, column.summaryAt >= 0, from.group != to.group || from.chunk != to.chunk else {
-            return forEachPiece(from: from, to: to, layout) { chunk, low, high in
-                piece(chunk, low, high)
-                return true
-            }
-        }
         var middle = DoubleMoments()
-        addMiddle(column, from: from, to: to, memo: memo, to: &middle, layout)
-        guard !middle.isWide else {
+        let hasMiddle = hasManyChunks && column.summaryAt >= 0 && (from.group != to.group || from.chunk != to.chunk)
+        if hasMiddle { addMiddle(column, from: from, to: to, memo: memo, to: &middle, layout) }
+        guard hasMiddle, !middle.isWide else {
             return forEachPiece(from: from, to: to, layout) { chunk, low, high in
                 piece(chunk, low, high)
                 return true
@@ -361,8 +356,6 @@ extension TimeLog {
     /// A column's integers. Requires: one chunk or none.
     @inline(__always)
     public func values(of index: Int, _ layout: LogLayout) -> ChunkColumn {
-        if isEmpty { return ChunkColumn(.none, nulls: .none) }
-        let column = layout.column(index)
-        return ChunkColumn(chunk.words(column, layout), nulls: chunk.nulls(column, layout))
+        isEmpty ? ChunkColumn(.none, nulls: .none) : chunk.values(layout.column(index), layout)
     }
 }

@@ -1,7 +1,7 @@
 // The few loops that need the processor's vectors, and the prefetch hint that Swift does not have.
 //
 // On x86-64 each kernel is compiled for the baseline, for AVX2 and for AVX-512; the loader takes the best that the machine
-// has. All arithmetic is on integers and exact, so every version gives the same results.
+// has. Every version gives the same results, bit for bit.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
