@@ -40,23 +40,69 @@ VERSIONS void kernel_means(
     }
 }
 
-/// The numerator of a variance; more than EXACT where it is not exact as a double.
-static inline double numerator(int64_t count, int64_t sum, int64_t squares) {
-    // Where the product has less than 64 bits, so has the square of the sum, by the Cauchy-Schwarz inequality.
-    const int isShort = (double)count * (double)squares < 0x1p62;
-    const uint64_t difference = (uint64_t)count * (uint64_t)squares - (uint64_t)sum * (uint64_t)sum;
-    return isShort ? (double)(int64_t)difference : INFINITY;
+/// A number as the sum of two doubles that do not overlap.
+struct pair {
+    double high, low;
+};
+
+static inline struct pair product(double a, double b) {
+    const double high = a * b;
+    return (struct pair){high, fma(a, b, -high)};
 }
+
+/// The numerator of a variance, off by less than a part in 2^93; where `doubt` is set it may be anything.
+static inline struct pair numerator(int64_t count, int64_t sum, int64_t squares, int *doubt) {
+    const double n = (double)count, s = (double)sum, q = (double)squares;
+    const struct pair all = product(n, q), less = product(s, s);
+    // Where the product has less than 63 bits, so has the square of the sum, by the Cauchy-Schwarz inequality: all is whole.
+    const int isShort = all.high < 0x1p62;
+    const int64_t difference = (int64_t)((uint64_t)count * (uint64_t)squares - (uint64_t)sum * (uint64_t)sum);
+    const double rounded = (double)difference;
+    const double rest = (double)(difference - (int64_t)rounded);
+    // Otherwise both products are exact pairs, and so is the difference of their first parts. What is rounded are second parts,
+    // by a part in 2^104 of the minuend: a difference that is not much smaller than it keeps what it must.
+    const double high = all.high - less.high;
+    const double back = high - all.high;
+    const double error = (all.high - (high - back)) - (less.high + back);
+    const double low = error + (all.low - less.low);
+    const double total = high + low;
+    *doubt = !isShort & ((total < all.high * 0x1p-10) | (fabs(s) > EXACT - 1) | (q > EXACT - 1) | (n > EXACT - 1));
+    return isShort ? (struct pair){rounded, rest} : (struct pair){total, low - (total - high)};
+}
+
+/// An estimate that is off by some units in the last place, moved by so many, as long as that cannot be wrong: `steps` is off by
+/// less than 2^-30.
+static inline uint64_t settled(double estimate, double steps, int *doubt) {
+    const uint64_t bits = pattern(estimate);
+    const double few = fabs(steps) < 8 ? steps : 0;
+    const double whole = (few + 0x1.8p52) - 0x1.8p52;
+    const double rest = fabs(few - whole);
+    // At a power of two the unit changes.
+    const uint64_t fraction = bits & 0xFFFFFFFFFFFFF;
+    const int isAtPower = (fraction < 16) | (fraction > 0xFFFFFFFFFFFEF);
+    *doubt |= (few != steps) | (rest > 0.5 - 0x1p-28) | (isAtPower & (fabs(few) > 0.2));
+    return bits + (uint64_t)(int64_t)whole;
+}
+
+static inline double unit(double value) { return number(pattern(value) & 0x7FF0000000000000) * 0x1p-52; }
 
 VERSIONS void kernel_variances(
     const int64_t *restrict counts, const int64_t *restrict sums, const int64_t *restrict squares, double power, double less,
     size_t n, uint64_t *restrict results, uint8_t *restrict doubt) {
     for (size_t i = 0; i < n; i++) {
-        const double dividend = numerator(counts[i], sums[i], squares[i]);
+        int isLoose;
+        const struct pair dividend = numerator(counts[i], sums[i], squares[i], &isLoose);
         const double root = (double)counts[i] * power;
-        const double divisor = root * (root - less);
-        results[i] = pattern(dividend / divisor) & (divisor > 0 ? ~(uint64_t)0 : 0);
-        doubt[i] |= (dividend > EXACT - 1) | (divisor > EXACT - 1);
+        const struct pair exact = product(root, root - less);
+        const double divisor = exact.high > 0 ? exact.high : 1;
+        const double estimate = dividend.high / divisor;
+        const struct pair back = product(divisor, estimate);
+        // The first difference is exact, as its terms are close to each other.
+        const double residual = ((dividend.high - back.high) - back.low) + (dividend.low - exact.low * estimate);
+        const double slope = divisor * unit(estimate);
+        const double steps = dividend.high > 0 ? residual / slope : 0;
+        results[i] = settled(estimate, steps, &isLoose) & (exact.high > 0 ? ~(uint64_t)0 : 0);
+        doubt[i] |= isLoose | (root > EXACT - 1);
     }
 }
 
@@ -64,32 +110,20 @@ VERSIONS void kernel_deviations(
     const int64_t *restrict counts, const int64_t *restrict sums, const int64_t *restrict squares, double power, double less,
     size_t n, uint64_t *restrict results, uint8_t *restrict doubt) {
     for (size_t i = 0; i < n; i++) {
-        const double dividend = numerator(counts[i], sums[i], squares[i]);
+        int isLoose;
+        const struct pair dividend = numerator(counts[i], sums[i], squares[i], &isLoose);
         const double root = (double)counts[i] * power;
-        const double exactDivisor = root * (root - less);
-        const double divisor = exactDivisor > 0 ? exactDivisor : 1;
-        // The quotient is off by a part in 2^53, of which the root keeps half, and the root by half a unit: together by less
-        // than one unit and a part in 2^100.
-        const double estimate = sqrt(dividend / divisor);
-        const uint64_t bits = pattern(estimate);
-        // dividend - divisor * estimate^2, but for a part in 2^102 of the dividend: the first difference is exact, as its
-        // terms are close to each other.
-        const double square = estimate * estimate;
-        const double squareRest = fma(estimate, estimate, -square);
-        const double product = divisor * square;
-        const double productRest = fma(divisor, square, -product);
-        const double residual = ((dividend - product) - productRest) - divisor * squareRest;
-        // What the residual would be if the root were half a unit further.
-        const double unit = number(bits & 0x7FF0000000000000) * 0x1p-52;
-        const double half = divisor * estimate * unit;
-        const double size = fabs(residual);
-        const int isFurther = size > half;
-        const int isNearMiddle = fabs(size - half) < half * 0x1p-40;
-        // Below a power of two the unit is half as large.
-        const int isAtPower = ((bits & 0xFFFFFFFFFFFFF) == 0) & (size > half * 0.25);
-        const uint64_t step = residual < 0 ? ~(uint64_t)0 : 1;
-        results[i] = (bits + (isFurther ? step : 0)) & (exactDivisor > 0 ? ~(uint64_t)0 : 0);
-        doubt[i] |= (dividend > EXACT - 1) | (divisor > EXACT - 1) | isNearMiddle | isAtPower;
+        const struct pair exact = product(root, root - less);
+        const double divisor = exact.high > 0 ? exact.high : 1;
+        const double estimate = sqrt(dividend.high / divisor);
+        const struct pair square = product(estimate, estimate);
+        const struct pair back = product(divisor, square.high);
+        const double residual = ((dividend.high - back.high) - back.low)
+            + ((dividend.low - divisor * square.low) - exact.low * square.high);
+        const double slope = 2 * (divisor * estimate * unit(estimate));
+        const double steps = dividend.high > 0 ? residual / slope : 0;
+        results[i] = settled(estimate, steps, &isLoose) & (exact.high > 0 ? ~(uint64_t)0 : 0);
+        doubt[i] |= isLoose | (root > EXACT - 1);
     }
 }
 

@@ -125,12 +125,14 @@ public struct Shard: ~Copyable {
 
     /// Events ahead whose log's first line is asked for, and those whose other lines are: a wait for memory takes as long as a
     /// few events.
+    private static let recordAhead = 32
     private static let headAhead = 16
     private static let eventsAhead = 8
 
     @inline(__always)
     private func prefetch(_ row: Int, of count: Int) {
-        let (head, events) = (row &+ Shard.headAhead, row &+ Shard.eventsAhead)
+        let (record, head, events) = (row &+ Shard.recordAhead, row &+ Shard.headAhead, row &+ Shard.eventsAhead)
+        if record < count { table.entities.prefetch(Int(located[record])) }
         if head < count { table.entities[Int(located[head])].log.prefetchHead() }
         if events < count { table.entities[Int(located[events])].log.prefetchEvents(program.layout) }
     }

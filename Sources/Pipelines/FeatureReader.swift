@@ -45,7 +45,9 @@ struct FeatureReader {
         let windows = keys["windows"].map { self.windows($0) } ?? []
         let resolution = keys["resolution"].map { reader.resolution($0) } ?? .some(self.resolution)
         guard let name, let delay, let aggregate, let resolution, condition != nil || keys["where"] == nil else { return }
-        guard check(resolution, aggregate.function, aggregate.argument, at: keys["resolution"] ?? keys["aggregate"]!) else { return }
+        guard check(resolution, aggregate.function, aggregate.argument, at: keys["resolution"] ?? keys["aggregate"]!) else {
+            return
+        }
 
         let input = input(aggregate.argument, condition)
         for window in windows {
@@ -86,7 +88,9 @@ struct FeatureReader {
     }
 
     /// Whether an aggregate can be made of sums over tiles, and of those that the view has.
-    private func check(_ resolution: Resolution?, _ function: AggregateFunction, _ argument: Expression?, at node: YAMLNode) -> Bool {
+    private func check(_ resolution: Resolution?, _ function: AggregateFunction, _ argument: Expression?, at node: YAMLNode)
+        -> Bool
+    {
         guard let resolution else { return true }
         let isMadeOfSums =
             function.needs.isDisjoint(with: [.ends, .distinct])
@@ -94,7 +98,8 @@ struct FeatureReader {
         guard isMadeOfSums else {
             reader.report(
                 node.position, "\(function.rawValue)(\(argument.map { "\($0.type)" } ?? "")) is always exact",
-                expected: "'resolution: exact' for this feature; count, sum, avg, min, max, variances and deviations of numbers may have"
+                expected:
+                    "'resolution: exact' for this feature; count, sum, avg, min, max, variances and deviations of numbers may have"
                     + " another")
             return false
         }

@@ -25,7 +25,8 @@ extension PipelineReader {
         let condition = keys["where"].flatMap { self.condition($0, of: "'where'", checker) }
         let resolution = keys["resolution"].map { self.resolution($0) } ?? .some(nil)
         var features = FeatureReader(
-            reader: self, checker: checker, resolution: resolution ?? nil, takenNames: Self.reservedColumns.union((entity ?? []).map { source.fields[$0].name }))
+            reader: self, checker: checker, resolution: resolution ?? nil,
+            takenNames: Self.reservedColumns.union((entity ?? []).map { source.fields[$0].name }))
         if let node = keys["features"] { features.read(node) }
         guard let entity, let snapshots, let serveAt, let bounds, resolution != nil else { return nil }
 

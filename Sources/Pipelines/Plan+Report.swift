@@ -51,7 +51,9 @@ extension Plan {
             var aggregate = "\(value.function.rawValue)(\(input?.argument.map { $0.text(names: names) } ?? ""))"
             if value.isExtra {
                 aggregate = "events before the window, at most"
-            } else if let condition = input?.condition { aggregate += " where \(condition.text(names: names))" }
+            } else if let condition = input?.condition {
+                aggregate += " where \(condition.text(names: names))"
+            }
             return [value.name, aggregate, value.window.map(\.text) ?? "lifetime", value.delay.text, "\(value.type)"]
         }
         return ["", "view \(view.name)"] + aligned(rows, indent: 2)

@@ -22,7 +22,8 @@ extension Chunk {
         var address = unsafe UInt(bitPattern: base)
         let used = bytesOfLanes(layout)
         let end = address &+ UInt(min(used, Chunk.prefetchMax))
-        address &+= UInt(Prefetch.lineBytes)
+        // The first two were asked for with the log's head.
+        address &+= 2 &* UInt(Prefetch.lineBytes)
         while address < end {
             Prefetch.line(address)
             address &+= UInt(Prefetch.lineBytes)

@@ -283,7 +283,9 @@ extension TimeLog {
     /// Asks for the memory that the next insert and evaluation begin with.
     @inline(__always)
     public func prefetchHead() {
-        if !isEmpty { Prefetch.line(rootAddress) }
+        guard !isEmpty else { return }
+        Prefetch.line(rootAddress)
+        Prefetch.line(rootAddress &+ UInt(Prefetch.lineBytes))
     }
 
     /// Asks for what lies behind the head, whose memory has come by now.

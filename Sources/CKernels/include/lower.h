@@ -14,14 +14,15 @@ void kernel_quotients(const int64_t *dividends, double divisor, size_t n, uint64
 void kernel_means(const int64_t *sums, const int64_t *counts, double power, size_t n, uint64_t *results, uint8_t *doubt);
 
 /// Bit patterns of the variances (counts[i] * squares[i] - sums[i]^2) / (d * (d - less)), d = counts[i] * power; +0 where
-/// the denominator is 0. `less` is 0, or the power for a sample's. Doubt where a term is not exact as a double.
+/// the denominator is 0. `less` is 0, or the power for a sample's. Doubt where counts, sums, squares or d are not exact as doubles,
+/// where the variance is less than a thousandth of the mean square and that is large, and where the value lies too close to the
+/// middle between two doubles.
 /// Requires: counts, sums and squares of the same values; squares below 2^63; counts from 0 up.
 void kernel_variances(
     const int64_t *counts, const int64_t *sums, const int64_t *squares, double power, double less, size_t n, uint64_t *results,
     uint8_t *doubt);
 
-/// Bit patterns of the square roots of those variances. Doubt also where the root lies too close to the middle between two
-/// doubles.
+/// Bit patterns of the square roots of those variances. Doubt for the same reasons.
 void kernel_deviations(
     const int64_t *counts, const int64_t *sums, const int64_t *squares, double power, double less, size_t n, uint64_t *results,
     uint8_t *doubt);
