@@ -83,7 +83,11 @@ struct StoredDictionary {
                 let length = textLength(entries.words[entry])
                 guard text.count + length < Bounds.textOfBatchMax else { throw .tooMuchText }
                 word = textWord(text.count, length)
-                text += entries.text(entry)
+                let start = textOffset(entries.words[entry])
+                unsafe entries.text.withUnsafeBytes { bytes in
+                    guard let base = bytes.baseAddress else { return }
+                    unsafe text.append(base + start, count: length)
+                }
                 places[entry] = word
                 used.append(entry)
             }

@@ -35,7 +35,7 @@ struct TextDecoder {
             try bytes.skip(length)
         }
         guard place + bytes.position - first < Bounds.textOfBatchMax else { throw .tooMuchText }
-        unsafe text.append(contentsOf: UnsafeRawBufferPointer(start: start, count: bytes.position - first))
+        unsafe text.append(start, count: bytes.position - first)
     }
 
     private mutating func nextWithPrefixes(_ count: Int, into rows: RowMemory, text: inout [UInt8]) throws(CorruptBytes) {
@@ -66,7 +66,7 @@ struct TextDecoder {
         let rest = try bytes.take(length)
         guard text.count + shared + length < Bounds.textOfBatchMax else { throw .tooMuchText }
         last.removeSubrange(shared...)
-        unsafe last.append(contentsOf: rest.rest)
+        unsafe last.append(rest.pointer, count: length)
         let word = textWord(text.count, shared + length)
         text += last
         return word
@@ -83,16 +83,21 @@ func textWord(_ offset: Int, _ length: Int) -> Int64 {
     Int64(bitPattern: UInt64(truncatingIfNeeded: offset) << 32 | UInt64(truncatingIfNeeded: length) & 0xFFFF_FFFF)
 }
 
+extension [UInt8] {
+    /// A copy of memory as a whole, where the library's way for raw buffers goes byte by byte.
+    @inline(__always)
+    mutating func append(_ start: UnsafeRawPointer, count: Int) {
+        unsafe append(contentsOf: UnsafeBufferPointer(start: start.assumingMemoryBound(to: UInt8.self), count: count))
+    }
+}
+
 func isASCII(_ bytes: ArraySlice<UInt8>) -> Bool {
     unsafe bytes.withUnsafeBytes { bytes in
-        var all = SIMD32<UInt8>()
-        var position = 0
-        while position + 32 <= bytes.count {
-            unsafe all |= bytes.loadUnaligned(fromByteOffset: position, as: SIMD32<UInt8>.self)
-            position += 32
-        }
-        var tail: UInt8 = 0
-        for i in position..<bytes.count { tail |= unsafe bytes[i] }
-        return tail < 0x80 && all.max() < 0x80
+        guard let base = bytes.baseAddress else { return true }
+        var all: UInt64 = 0
+        let words = bytes.count / 8
+        for i in 0..<words { all |= unsafe base.loadUnaligned(fromByteOffset: i &* 8, as: UInt64.self) }
+        for i in words * 8..<bytes.count { all |= unsafe UInt64(base.load(fromByteOffset: i, as: UInt8.self)) }
+        return all & 0x8080_8080_8080_8080 == 0
     }
 }

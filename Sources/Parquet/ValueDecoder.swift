@@ -111,7 +111,7 @@ extension ByteReader {
             try skip(length)
         }
         guard place + position - first < Bounds.textOfBatchMax else { throw .tooMuchText }
-        unsafe text.append(contentsOf: UnsafeRawBufferPointer(start: start, count: position - first))
+        unsafe text.append(start, count: position - first)
     }
 }
 

@@ -6,7 +6,9 @@ import Testing
 /// is at fault; never a trap, and never more memory than its size warrants.
 @Suite struct DamagedFilesTests {
     @Test func survivesDamage() throws {
-        let seed = UInt64.random(in: 0...UInt64.max)
+        let environment = ProcessInfo.processInfo.environment
+        let seed = environment["FRESHET_FUZZ_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max)
+        let mutations = environment["FRESHET_FUZZ_MUTATIONS"].flatMap { Int($0) } ?? 4000
         print("damaged files: seed \(seed)")
         var generator = SeededGenerator(seed: seed)
         let files = try ForeignFile.all(in: ForeignFilesTests.golden).map { file in
@@ -16,7 +18,7 @@ import Testing
         var columns: Set<String> = []
         try withTemporaryFolder { folder in
             let path = "\(folder)/damaged.parquet"
-            for _ in 0..<4000 {
+            for _ in 0..<mutations {
                 let (name, whole) = files.randomElement(using: &generator)!
                 var bytes = whole
                 for _ in 0..<[1, 1, 2, 5].randomElement(using: &generator)! { Self.damage(&bytes, &generator) }

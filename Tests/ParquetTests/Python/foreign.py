@@ -5,7 +5,7 @@
 
 NAME.parquet goes with NAME.expected, or with the file that NAME.like names. A line `column NAME TYPE NULLABLE` (NULLABLE 0, 1 or
 `-` for either) begins a column, and a line for each value follows: `null`, a number (a double's bit pattern, a timestamp in its
-unit, an unscaled decimal), or x and a text in hexadecimal. `obstacle NAME WORDS` is a column that cannot be read.
+unit, an unscaled decimal), or x and a text in hexadecimal. `obstacle NAME WORDS` is a column that cannot be read, `refused NAME WORDS` one whose values give an error.
 """
 import datetime
 import decimal
@@ -246,6 +246,29 @@ def write_oddities(folder, rng, rows):
             column.type = "timestamp(us,UTC)"
         lines += column.lines(0)
     write_expected(folder / "version1.expected", lines)
+
+    # Values that have no place in what they read as, each at a row of its own.
+    count = 12
+    big = decimal.Decimal(10)**40
+    refused = pa.table({
+        "uint64": pa.array([0] * 5 + [2**63] + [1] * 6, pa.uint64()),
+        "utf8": pa.array([b"a", None, b"\xff\xfe"] + [b"b"] * 9, pa.binary()),
+        "decimal_39": pa.array([big] * count, pa.decimal256(50, 0)),
+        "ok": pa.array(range(count), pa.int64()),
+    })
+    for dictionary in (True, False):
+        name = f"refused_{'dictionary' if dictionary else 'plain'}"
+        pq.write_table(refused, folder / f"{name}.parquet", use_dictionary=dictionary, row_group_size=4)
+        write_expected(folder / f"{name}.expected", [
+            "refused\tuint64\trow 5: 9223372036854775808 is beyond", "refused\tutf8\trow 2: a text that is not UTF-8",
+            "obstacle\tdecimal_39\tdecimal of 50 digits", *Column("ok", "int64", pa.int64(), range(count)).lines(1)])
+    far = datetime.datetime(9999, 12, 31)
+    micros = pa.array([0, (far - datetime.datetime(1970, 1, 1)) // datetime.timedelta(microseconds=1)], pa.int64())
+    pq.write_table(pa.table({"t": micros.view(pa.timestamp("us"))}), folder / "int96_far.parquet",
+                   use_deprecated_int96_timestamps=True)
+    write_expected(folder / "int96_far.expected", ["refused\tt\trow 1: a time beyond 64 bits of nanoseconds"])
+    pq.write_table(pa.table({"a": a.array()}), folder / "brotli.parquet", compression="brotli")
+    write_expected(folder / "brotli.expected", ["refused\ta\tcompression Brotli is not read"])
 
     empty = arrow_table(*all_columns(rng, 0))
     pq.write_table(empty, folder / "no_rows.parquet")
