@@ -82,7 +82,7 @@ import Testing
             bytes.replaceSubrange(to..<to + length, with: Array(bytes[from..<from + length]))
         case 7:
             // A piece taken out of the data: all that follows has moved.
-            let start = place() % max(1, bytes.count - 8 - footer)
+            let start = min(place() % max(1, bytes.count - 8 - footer), bytes.count - 13)
             bytes.removeSubrange(start..<min(start + Int.random(in: 1...30, using: &generator), bytes.count - 12))
         default:
             for _ in 0..<8 { bytes[place()] = UInt8.random(in: 0...255, using: &generator) }
