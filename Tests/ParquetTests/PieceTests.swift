@@ -87,6 +87,35 @@ import Testing
         }
     }
 
+    /// A batch of long texts ends early, and the rows of all columns stay together.
+    @Test func longTextsMakeShortBatches() throws {
+        let long = String(repeating: "x", count: 40_000)
+        let texts = TableColumn("text", texts: (0..<3000).map { "\($0) \(long)" })
+        let numbers = TableColumn("number", .int64, words: (0..<3000).map { $0 })
+        try withTemporaryFolder { folder in
+            let path = "\(folder)/long.parquet"
+            _ = try Table(columns: [numbers, texts], groups: [3000]).write(to: path)
+            var scan = try TableReader(path: path).scan([1, 0])
+            var counts: [Int] = []
+            var start = 0
+            while true {
+                let count = try scan.next(rowsMax: 10_000)
+                if count == 0 { break }
+                for row in 0..<count {
+                    let text = scan.columns[0].text(row)
+                    let number = scan.columns[1].words[row]
+                    guard number == start + row, text.starts(with: "\(number) x".utf8) else {
+                        Issue.record("row \(start + row): \(number), \(text.prefix(10))")
+                        return
+                    }
+                }
+                start += count
+                counts.append(count)
+            }
+            #expect(counts == [2048, 952])
+        }
+    }
+
     @Test func microsecondsRoundDown() {
         #expect(TimestampUnit.nanoseconds.microseconds(-1) == -1)
         #expect(TimestampUnit.nanoseconds.microseconds(-1000) == -1)
