@@ -6,20 +6,25 @@ public import Windows
 /// all call it, so they agree bit for bit. It owns nothing but scratch memory.
 public struct Evaluator: ~Copyable {
     public let program: ViewProgram
-    private let scratch: EdgeScratch
+    let scratch: EdgeScratch
+    /// Of the windows of a pass with tiles.
+    var tiled: [TiledWindow]
+    /// Whether a value was asked for that needs events which have become tiles.
+    var missesTiled = false
     private var lowering = Lowering()
     /// The states of the rows that wait to be lowered, `firstWaiting` and those after it, by the number of their step.
-    private let states: Lane<MomentsBlock>
+    let states: Lane<MomentsBlock>
     private var firstWaiting = 0
-    private var waiting = 0
+    private(set) var waiting = 0
     private var distinct: DistinctSet
-    private var doubles: DoubleState
+    var doubles: DoubleState
     /// Sums of int64 that left its range and became null.
     public private(set) var overflows = 0
 
     public init(_ program: ViewProgram) {
         self.program = program
         scratch = EdgeScratch(count: program.windowsMax + 1)
+        tiled = Array(repeating: TiledWindow(), count: program.windowsMax)
         states = .allocate(program.layout.memoCount)
         for number in 0..<program.layout.memoCount { states[number] = MomentsBlock() }
         distinct = DistinctSet()
@@ -83,6 +88,15 @@ public struct Evaluator: ~Copyable {
             }
             scratch.edges[windowCount] = newer &- program.newerShift
             log.findPositions(scratch, count: windowCount &+ 1, firstHint: pass.firstEdge, layout)
+            if pass.hasResolution {
+                if log.hasManyChunks {
+                    evaluateTiled(log, pass, layout, rows, row)
+                    continue
+                }
+                for index in 0..<pass.extraCount { store(0, pass.extras[index].value, rows, row) }
+            } else if log.hasTiles && scratch.edges[windowCount &- 1] < log.tiledThrough {
+                missesTiled = true
+            }
             // The longest window may be the whole life.
             if pass.isLifetime { scratch.setStart(windowCount &- 1) }
             if !log.hasManyChunks {
@@ -149,7 +163,13 @@ public struct Evaluator: ~Copyable {
     }
 
     @inline(__always)
-    private func store(_ value: LoweredValue, _ output: ViewProgram.Output, _ rows: RowBuffer, _ row: Int) {
+    func store(_ count: Int, _ value: Int, _ rows: RowBuffer, _ row: Int) {
+        rows.valueWords[value][row] = Int64(count)
+        rows.valueValid[value][row] = 1
+    }
+
+    @inline(__always)
+    func store(_ value: LoweredValue, _ output: ViewProgram.Output, _ rows: RowBuffer, _ row: Int) {
         rows.valueWords[output.value][row] = value.word
         rows.valueValid[output.value][row] = value.isValid ? 1 : 0
     }
@@ -210,7 +230,7 @@ public struct Evaluator: ~Copyable {
         }
     }
 
-    private mutating func walkDoubles(
+    mutating func walkDoubles(
         _ column: ViewProgram.ColumnPass, _ log: TimeLog, _ edge: LogPosition, _ memo: Int, _ walked: inout LogPosition,
         _ end: LogPosition, _ layout: LogLayout
     ) {

@@ -30,6 +30,7 @@ extension Shard {
         if entity == nil { log.trimmedThrough = expiredThrough.microseconds }
         evaluate(log, at: time, rows)
         let trimmed = EventTime(microseconds: log.trimmedThrough)
-        return trimmed > program.reach(at: time) ? trimmed : nil
+        if trimmed > program.reach(at: time) { return trimmed }
+        return takeMissesTiled() ? EventTime(microseconds: log.tiledThrough) : nil
     }
 }

@@ -92,7 +92,7 @@ public struct Shard: ~Copyable {
         precondition(awaited.isEmpty && located.count == batch.count, "locate and install come before apply")
         let layout = program.layout
         let mode = program.plan.snapshots
-        let horizon = program.reach(at: finishedThrough).microseconds
+        let horizon = program.horizon(at: finishedThrough)
         let entities = table.entities
         for row in 0..<batch.count {
             prefetch(row, of: batch.count)
@@ -180,6 +180,9 @@ public struct Shard: ~Copyable {
         evaluator.evaluate(log, at: time.microseconds, into: rows, row: rows.count)
         rows.count += 1
     }
+
+    /// Whether the values evaluated last need events that have become tiles.
+    mutating func takeMissesTiled() -> Bool { evaluator.takeMissesTiled() }
 
     private mutating func appendRow(_ index: Int, time: Int64, partition: Int32, offset: Int64, _ rows: RowBuffer) {
         let row = rows.count

@@ -6,7 +6,8 @@ public import Windows
 /// A view made ready to run: which passes over a log give which values.
 ///
 /// Values of one delay end at the same instant, so their windows are nested suffixes of the log: a pass walks back from that
-/// instant once per column and gives out a value at each window's edge.
+/// instant once per column and gives out a value at each window's edge. Windows with a resolution may be longer than they say, so
+/// they have passes of their own.
 public final class ViewProgram {
     public let plan: ViewPlan
     public let layout: LogLayout
@@ -14,6 +15,9 @@ public final class ViewProgram {
     public let valueTypes: [FieldType]
     /// The longest reach of any value into the past: window plus delay; nil where one is lifetime.
     public let retention: TimeSpan?
+    /// The same of those that are exact however many events there are.
+    private let exactReach: TimeSpan?
+    private let delayMax: TimeSpan
 
     struct Output: BitwiseCopyable {
         var function: AggregateFunction
@@ -61,6 +65,19 @@ public final class ViewProgram {
         var eventCountCount: Int
         var columns: Lane<ColumnPass>
         var columnCount: Int
+        /// Whether windows may go back to the edge of a tile,
+        var hasResolution: Bool
+        /// and the values that say how many events came with that; the column is that of the output.
+        var extras: Lane<Extra>
+        var extraCount: Int
+    }
+
+    /// How many events a window may count beyond its edge.
+    struct Extra: BitwiseCopyable {
+        var window: Int
+        /// -1: all events.
+        var column: Int
+        var value: Int
     }
 
     let passes: Lane<Pass>
@@ -78,27 +95,36 @@ public final class ViewProgram {
             plan.values.reduce(into: Needs()) { if $1.input == input { $0.formUnion($1.function.needs) } }
         }
         let columns = zip(plan.inputs, needs).map { (kind: ViewProgram.kind($0.type), needs: $1) }
-        let delays = Set(plan.values.map(\.delay)).sorted()
-        let windowsOf = delays.map { delay in
-            Set(plan.values.filter { $0.delay == delay }.map { $0.window?.microseconds ?? .max }).sorted()
+        let kinds = Set(plan.values.map(PassKind.init)).sorted()
+        let windowsOf = kinds.map { kind in
+            Set(plan.values.filter { PassKind($0) == kind }.map { $0.window?.microseconds ?? .max }).sorted()
         }
+        let olderShift: Int64 = plan.bounds == .closed || plan.bounds == .closedOpen ? 1 : 0
+        let newerShift: Int64 = plan.bounds == .open || plan.bounds == .closedOpen ? 1 : 0
         let summarized = columns.indices.filter {
             (columns[$0].kind == .integer || columns[$0].kind == .double)
                 && !columns[$0].needs.isDisjoint(with: [.sum, .squares, .extremes])
         }
         let windowCount = windowsOf.reduce(0) { $0 + $1.count }
         let layout = LogLayout(
-            columns, memoCount: windowCount * summarized.count, hintCount: windowCount + windowsOf.count)
+            columns, memoCount: windowCount * summarized.count, hintCount: windowCount + windowsOf.count,
+            tiles: plan.resolution.map {
+                TileRule(rawEvents: $0.events, step: $0.step.microseconds, olderShift: olderShift)
+            })
         self.layout = layout
-        olderShift = plan.bounds == .closed || plan.bounds == .closedOpen ? 1 : 0
-        newerShift = plan.bounds == .open || plan.bounds == .closedOpen ? 1 : 0
+        self.olderShift = olderShift
+        self.newerShift = newerShift
         retention = plan.retention
+        exactReach = plan.exactReach
+        delayMax = plan.values.map(\.delay).max() ?? .zero
 
-        passCount = delays.count
-        passes = .allocate(delays.count)
+        passCount = kinds.count
+        passes = .allocate(kinds.count)
         var windowsMax = 0
-        for (index, delay) in delays.enumerated() {
-            let values = plan.values.enumerated().filter { $0.element.delay == delay }
+        for (index, kind) in kinds.enumerated() {
+            let delay = kind.delay
+            let all = plan.values.enumerated().filter { PassKind($0.element) == kind }
+            let values = all.filter { !$0.element.isExtra }
             let windows = windowsOf[index]
             let windowsBefore = windowsOf[..<index].reduce(0) { $0 + $1.count }
             windowsMax = max(windowsMax, windows.count)
@@ -140,11 +166,17 @@ public final class ViewProgram {
                     flagsDistinct: delay == distinctDelay(of: input), outputs: lane(others), outputCount: others.count)
             }
             let eventCounts = outputs(of: nil)
+            let extras = all.filter(\.element.isExtra).map { value in
+                Extra(
+                    window: windows.firstIndex(of: value.element.window!.microseconds)!, column: value.element.input ?? -1,
+                    value: value.offset)
+            }
             passes[index] = Pass(
                 delay: delay.microseconds, windows: lane(windows), windowCount: windows.count,
                 firstEdge: windowsBefore + index, isLifetime: windows.last == .max,
                 eventCounts: lane(eventCounts), eventCountCount: eventCounts.count,
-                columns: lane(columnPasses), columnCount: columnPasses.count)
+                columns: lane(columnPasses), columnCount: columnPasses.count, hasResolution: kind.hasResolution,
+                extras: lane(extras), extraCount: extras.count)
         }
         self.windowsMax = windowsMax
     }
@@ -159,6 +191,7 @@ public final class ViewProgram {
                 column.outputs.deallocate()
             }
             pass.columns.deallocate()
+            pass.extras.deallocate()
             pass.eventCounts.deallocate()
             pass.windows.deallocate()
         }
@@ -180,6 +213,30 @@ public final class ViewProgram {
         guard let retention else { return .distantPast }
         // A window that holds its older end reads the event that lies exactly there.
         return time - retention - TimeSpan(microseconds: olderShift)
+    }
+
+    /// How far logs are done with, when rows at or before `finished` are out.
+    func horizon(at finished: EventTime) -> LogHorizon {
+        let reach = reach(at: finished).microseconds
+        guard layout.tiles != nil, let exactReach, finished > .distantPast else { return LogHorizon(reach: reach) }
+        return LogHorizon(
+            reach: reach, ended: (finished - delayMax).microseconds - newerShift,
+            exactReach: (finished - exactReach).microseconds - olderShift)
+    }
+}
+
+/// What values have in common that one pass makes.
+private struct PassKind: Hashable, Comparable {
+    var delay: TimeSpan
+    var hasResolution: Bool
+
+    init(_ value: ValuePlan) {
+        delay = value.delay
+        hasResolution = value.resolution != nil
+    }
+
+    static func < (a: PassKind, b: PassKind) -> Bool {
+        (a.delay, a.hasResolution ? 1 : 0) < (b.delay, b.hasResolution ? 1 : 0)
     }
 }
 

@@ -3,10 +3,12 @@ import Records
 
 /// Reads a view's features into its inputs and values.
 struct FeatureReader {
-    private static let keys = ["name", "aggregate", "windows", "delay", "where"]
+    private static let keys = ["name", "aggregate", "windows", "delay", "where", "resolution"]
 
     let reader: PipelineReader
     let checker: ExpressionChecker
+    /// The view's own.
+    let resolution: Resolution?
     /// Columns of the view's offline log so far.
     var takenNames: Set<String>
     private(set) var inputs: [InputPlan] = []
@@ -19,9 +21,10 @@ struct FeatureReader {
         var condition: Expression?
     }
 
-    init(reader: PipelineReader, checker: ExpressionChecker, takenNames: Set<String>) {
+    init(reader: PipelineReader, checker: ExpressionChecker, resolution: Resolution?, takenNames: Set<String>) {
         self.reader = reader
         self.checker = checker
+        self.resolution = resolution
         self.takenNames = takenNames
     }
 
@@ -40,7 +43,9 @@ struct FeatureReader {
         let condition = keys["where"].flatMap { reader.condition($0, of: "'where'", checker) }
         let aggregate = keys["aggregate"].flatMap { self.aggregate($0) }
         let windows = keys["windows"].map { self.windows($0) } ?? []
-        guard let name, let delay, let aggregate, condition != nil || keys["where"] == nil else { return }
+        let resolution = keys["resolution"].map { reader.resolution($0) } ?? .some(self.resolution)
+        guard let name, let delay, let aggregate, let resolution, condition != nil || keys["where"] == nil else { return }
+        guard check(resolution, aggregate.function, aggregate.argument, at: keys["resolution"] ?? keys["aggregate"]!) else { return }
 
         let input = input(aggregate.argument, condition)
         for window in windows {
@@ -50,15 +55,56 @@ struct FeatureReader {
                     window.position, "the view has a column '\(valueName)' already", expected: "a feature with another name")
                 continue
             }
-            guard values.count < Limits.valuesMax else {
-                reader.report(window.position, "the view has too many values", expected: "at most \(Limits.valuesMax)")
-                return
+            // Within a step there is no tile.
+            let isExact = window.span.map { span in resolution.map { span <= $0.step } ?? true } ?? (resolution == nil)
+            var value = ValuePlan(
+                name: valueName, function: aggregate.function, input: input, window: window.span, delay: delay,
+                type: aggregate.type, resolution: isExact ? nil : resolution)
+            guard append(value, window.position) else { return }
+            guard !isExact, window.span != nil else { continue }
+            value.name = "\(valueName)_extra"
+            guard takenNames.insert(value.name).inserted else {
+                reader.report(
+                    window.position, "the view has a column '\(value.name)' already",
+                    expected: "a feature with another name: the events that '\(valueName)' may count in excess stand there")
+                continue
             }
-            values.append(
-                ValuePlan(
-                    name: valueName, function: aggregate.function, input: input, window: window.span, delay: delay,
-                    type: aggregate.type))
+            value.function = .count
+            value.type = .int64
+            value.isExtra = true
+            guard append(value, window.position) else { return }
         }
+    }
+
+    private mutating func append(_ value: ValuePlan, _ position: Position) -> Bool {
+        guard values.count < Limits.valuesMax else {
+            reader.report(position, "the view has too many values", expected: "at most \(Limits.valuesMax)")
+            return false
+        }
+        values.append(value)
+        return true
+    }
+
+    /// Whether an aggregate can be made of sums over tiles, and of those that the view has.
+    private func check(_ resolution: Resolution?, _ function: AggregateFunction, _ argument: Expression?, at node: YAMLNode) -> Bool {
+        guard let resolution else { return true }
+        let isMadeOfSums =
+            function.needs.isDisjoint(with: [.ends, .distinct])
+            && !(argument?.type == .string && function.needs.contains(.extremes))
+        guard isMadeOfSums else {
+            reader.report(
+                node.position, "\(function.rawValue)(\(argument.map { "\($0.type)" } ?? "")) is always exact",
+                expected: "'resolution: exact' for this feature; count, sum, avg, min, max, variances and deviations of numbers may have"
+                    + " another")
+            return false
+        }
+        if let other = values.lazy.compactMap(\.resolution).first, other != resolution {
+            reader.report(
+                node.position, "the view has the resolution \(other.text) already, here is \(resolution.text)",
+                expected: "one for all features that are not exact: they share the events")
+            return false
+        }
+        return true
     }
 
     private mutating func name(_ node: YAMLNode) -> YAMLScalar? {

@@ -1,3 +1,5 @@
+import Records
+
 /// What bounds a pipeline file: enough for any that a person or a generator writes, and little enough that a hostile one ends quickly.
 enum Limits {
     /// A megabyte of YAML composes in well under a second.
@@ -12,6 +14,10 @@ enum Limits {
     static let valuesMax = 4096
     /// Sources, views and fields of one source.
     static let entriesMax = 4096
+    /// Events that stay exact under a resolution: more than one chunk of a log, and not more than a count of them holds.
+    static let resolutionEvents = 128...1_000_000_000
+    /// Shorter tiles would be larger than the events in them.
+    static let resolutionStepMin = TimeSpan(microseconds: 1_000_000)
     /// Levels of an expression: the parser, the checker and the evaluator recurse on it.
     static let expressionDepthMax = 200
 }

@@ -1,7 +1,7 @@
 import Records
 
 extension PipelineReader {
-    private static let viewKeys = ["source", "entity", "where", "snapshots", "serve_at", "bounds", "features"]
+    private static let viewKeys = ["source", "entity", "where", "snapshots", "serve_at", "bounds", "resolution", "features"]
     /// Columns of the offline log that are not the file's own.
     static let reservedColumns: Set<String> = ["event_timestamp", "created", "partition", "offset"]
 
@@ -23,10 +23,11 @@ extension PipelineReader {
         // Without all fields, every name in an expression might be one of the missing.
         guard source.hasAllFields else { return nil }
         let condition = keys["where"].flatMap { self.condition($0, of: "'where'", checker) }
+        let resolution = keys["resolution"].map { self.resolution($0) } ?? .some(nil)
         var features = FeatureReader(
-            reader: self, checker: checker, takenNames: Self.reservedColumns.union((entity ?? []).map { source.fields[$0].name }))
+            reader: self, checker: checker, resolution: resolution ?? nil, takenNames: Self.reservedColumns.union((entity ?? []).map { source.fields[$0].name }))
         if let node = keys["features"] { features.read(node) }
-        guard let entity, let snapshots, let serveAt, let bounds else { return nil }
+        guard let entity, let snapshots, let serveAt, let bounds, resolution != nil else { return nil }
 
         for field in entity { sources[position].store(field) }
         for expression in [condition].compactMap(\.self)

@@ -1,5 +1,5 @@
 import Aggregates
-public import Records
+import Records
 
 extension Plan {
     /// What the stored state depends on, as canonical text: the state that one plan has written fits another exactly if their texts are equal.
@@ -24,8 +24,11 @@ extension Plan {
             lines.append("  entity \(view.entity.map { names[$0] }.joined(separator: ", "))")
             if let condition = view.condition { lines.append("  where \(condition.text(names: names))") }
             lines.append("  retention \(view.retention.map(\.text) ?? "lifetime")")
+            if let resolution = view.resolution {
+                lines.append("  resolution \(resolution.text) exact \(view.exactReach.map(\.text) ?? "lifetime")")
+            }
             for input in [nil] + view.inputs.indices.map(Optional.some) {
-                let readers = view.values.filter { $0.input == input }
+                let readers = view.values.filter { $0.input == input && !$0.isExtra }
                 guard !readers.isEmpty else { continue }
                 let functions = AggregateFunction.allCases.filter { function in readers.contains { $0.function == function } }
                 let lifetimes = Set(readers.filter { $0.window == nil }.map(\.delay)).sorted().map(\.text)
@@ -36,18 +39,6 @@ extension Plan {
             }
         }
         return lines.joined(separator: "\n") + "\n"
-    }
-}
-
-extension ViewPlan {
-    /// How far back from an instant a value of the view reads; nil where one reads all there ever was.
-    public var retention: TimeSpan? {
-        var longest = TimeSpan.zero
-        for value in values {
-            guard let window = value.window else { return nil }
-            longest = max(longest, window + value.delay)
-        }
-        return longest
     }
 }
 

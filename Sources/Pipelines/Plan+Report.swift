@@ -33,7 +33,7 @@ extension Plan {
     private func viewReport(_ view: ViewPlan) -> [String] {
         let source = sources[view.source]
         let names = source.fields.map(\.name)
-        let rows: [[String]] = [
+        var rows: [[String]] = [
             ["source", source.name],
             ["entity", view.entity.map { names[$0] }.joined(separator: ", ")],
             ["rows", view.isPartitionedByEntity ? "partitioned by the entity" : "exchanged by the entity's hash"],
@@ -43,10 +43,15 @@ extension Plan {
             ["bounds", view.bounds.rawValue],
             ["retention", view.retention.map(\.text) ?? "lifetime"],
         ]
+        if let resolution = view.resolution {
+            rows.append(["resolution", "exact up to \(resolution.events) events, then to \(resolution.step.text)"])
+        }
         let values = view.values.map { value in
             let input = value.input.map { view.inputs[$0] }
             var aggregate = "\(value.function.rawValue)(\(input?.argument.map { $0.text(names: names) } ?? ""))"
-            if let condition = input?.condition { aggregate += " where \(condition.text(names: names))" }
+            if value.isExtra {
+                aggregate = "events before the window, at most"
+            } else if let condition = input?.condition { aggregate += " where \(condition.text(names: names))" }
             return [value.name, aggregate, value.window.map(\.text) ?? "lifetime", value.delay.text, "\(value.type)"]
         }
         return ["", "view \(view.name)"] + aligned(rows, indent: 2)

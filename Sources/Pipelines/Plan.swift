@@ -124,8 +124,17 @@ public struct ValuePlan: Sendable {
     public var window: TimeSpan?
     public var delay: TimeSpan
     public var type: FieldType
+    /// nil: exact, however many events there are.
+    public var resolution: Resolution?
+    /// Whether it says how many events before its window the value before it may count, in place of a value: see `Resolution`.
+    public var isExtra: Bool
 
-    public init(name: String, function: AggregateFunction, input: Int?, window: TimeSpan?, delay: TimeSpan, type: FieldType) {
+    public init(
+        name: String, function: AggregateFunction, input: Int?, window: TimeSpan?, delay: TimeSpan, type: FieldType,
+        resolution: Resolution? = nil, isExtra: Bool = false
+    ) {
+        self.resolution = resolution
+        self.isExtra = isExtra
         self.name = name
         self.function = function
         self.input = input

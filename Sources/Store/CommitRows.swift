@@ -62,6 +62,13 @@ public final class CommitRows {
                         value: { LogCodec.encodeChunk(chunk, layout, into: &$0) })
                     chunk.state = .stored
                 }
+                entity.log.takeDirtyTiles { block in
+                    put(
+                        key: {
+                            unsafe StateKey.append(entity: key, hash: entity.hash, shard: id, .chunk, chunk: block.id, to: &$0)
+                        },
+                        value: { LogCodec.encodeTiles(block, layout, into: &$0) })
+                }
                 // The head of a long log changes only when chunks come or go, but is small.
             }
             put(

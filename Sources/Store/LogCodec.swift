@@ -7,6 +7,7 @@ internal import Windows
 ///     head row:   newest time i64 | format u8 | 0 | trimmed through i64 | chunk body       a log of one chunk
 ///                 newest time i64 | format u8 | 1 | trimmed through i64 | next chunk id u32   one of many: see its chunk rows
 ///     chunk row:  newest time i64 | format u8 | chunk body
+///     tiles row:  newest time i64 | tiles format u8 | tiles body: see `LogCodec+Tiles`
 ///     chunk body: events varint | first time i64 | step to the next time varint …
 ///                 where the order matters: partition zigzag …, step to the offset zigzag …
 ///                 per column: 0 no value, 1 a value in every event, 2 | bits, 8 a byte
@@ -120,17 +121,25 @@ enum LogCodec {
         }
     }
 
-    static func decodeChunk(_ bytes: UnsafeRawBufferPointer, id: UInt32, _ layout: LogLayout) throws(CorruptBytes) -> Chunk {
+    /// What a row of a long log holds.
+    enum DecodedPart {
+        case chunk(Chunk)
+        case tiles(TileBlock)
+    }
+
+    static func decodePart(_ bytes: UnsafeRawBufferPointer, id: UInt32, _ layout: LogLayout) throws(CorruptBytes) -> DecodedPart {
         var reader = unsafe ByteReader(bytes)
-        _ = try reader.read(Int64.self)
-        guard try reader.read(UInt8.self) == format else { throw CorruptBytes() }
+        let newest = try reader.read(Int64.self)
+        let format = try reader.read(UInt8.self)
+        if format == tilesFormat { return .tiles(try decodeTiles(&reader, id: id, newest: newest, layout)) }
+        guard format == self.format else { throw CorruptBytes() }
         let chunk = try decodeBody(&reader, id: id, layout)
         // The chunks of a long log are ordered by their first events.
         guard chunk.count > 0 else {
             TimeLog.discard(chunk, layout)
             throw CorruptBytes()
         }
-        return chunk
+        return .chunk(chunk)
     }
 
     private static func decodeBody(_ reader: inout ByteReader, id: UInt32, _ layout: LogLayout) throws(CorruptBytes) -> Chunk {

@@ -3,7 +3,7 @@ internal import Records
 /// The keys of the state's rows. All of one entity lie together, all of one shard lie together.
 ///
 ///     shard u32 | hash u64 | entity | 0                 the entity's head
-///     shard u32 | hash u64 | entity | 1 | chunk id u32  one chunk of a long log
+///     shard u32 | hash u64 | entity | 1 | chunk id u32  one chunk, or block of tiles, of a long log
 ///     FFFFFFFF  | 0                                     the checkpoint
 ///     FFFFFFFF  | 1 | shard u32 | sequence u64          rows that wait for the watermark
 ///

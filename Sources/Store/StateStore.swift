@@ -105,6 +105,7 @@ public final class StateStore: Sendable {
         _ log: inout TimeLog, prefix: borrowing ByteWriter, nextChunkID: UInt32, _ layout: LogLayout
     ) throws(StoreError) -> Int {
         var chunks: [Chunk] = []
+        var tiles: [TileBlock] = []
         var isCorrupt = false
         try reporting { () throws(RocksDBError) in
             try unsafe prefix.withBytes { (prefix: UnsafeRawBufferPointer) throws(RocksDBError) in
@@ -114,7 +115,10 @@ public final class StateStore: Sendable {
                     // be given out again, and its leaving would take their rows along.
                     if id >= nextChunkID { return true }
                     do throws(CorruptBytes) {
-                        chunks.append(try unsafe LogCodec.decodeChunk(value, id: id, layout))
+                        switch try unsafe LogCodec.decodePart(value, id: id, layout) {
+                        case .chunk(let chunk): chunks.append(chunk)
+                        case .tiles(let block): tiles.append(block)
+                        }
                     } catch {
                         isCorrupt = true
                     }
@@ -128,7 +132,8 @@ public final class StateStore: Sendable {
         }
         // The expiry filter may have taken all of a log that is out of every window's reach.
         guard !chunks.isEmpty else { return 0 }
-        return log.install(chunks: chunks, nextChunkID: nextChunkID, layout)
+        let bytes = log.install(chunks: chunks, nextChunkID: nextChunkID, layout)
+        return bytes + log.install(tiles: tiles, layout)
     }
 
     /// Gives back to a shard the rows that waited for the watermark at the last commit.

@@ -25,8 +25,10 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         var newest: Int64
         /// How far behind the newest events have come of late.
         var disorder: Int64
+        /// A `TileLog`, or 0.
+        var tiles: UInt
     }
-    private static let headerBytes = 48
+    private static let headerBytes = 64
 
     init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
@@ -47,7 +49,8 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
     private static func allocateBare(capacity: Int, _ layout: LogLayout) -> ChunkTree {
         let tree = unsafe ChunkTree(.allocate(byteCount: bytes(capacity: capacity, layout), alignment: 16))
         tree.header[0] = Header(
-            groups: 0, capacity: Int32(capacity), nextChunkID: 0, epoch: 1, coveredThrough: .min, newest: .min, disorder: 0)
+            groups: 0, capacity: Int32(capacity), nextChunkID: 0, epoch: 1, coveredThrough: .min, newest: .min, disorder: 0,
+            tiles: 0)
         return tree
     }
 

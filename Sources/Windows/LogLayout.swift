@@ -24,6 +24,10 @@ public struct LogLayout: BitwiseCopyable, Sendable {
         var wordLane: Int
         /// Where the column's summaries begin among those that are kept per chunk, in bytes; -1 where it has none.
         var summaryAt: Int
+        /// Which of the columns of its kind with summaries it is; -1 where it has none.
+        var summaryOrdinal: Int
+        /// Whether it keeps sums of whole chunks, and is of the kind.
+        public func hasSummary(_ kind: Kind) -> Bool { summaryAt >= 0 && self.kind == kind }
         /// The lane that flags the last occurrences of values, in long logs; -1 where nobody counts distinct ones.
         var lastLane: Int
         /// Position of the number of last occurrences among the counts that are kept per chunk: behind those of the columns' values.
@@ -46,6 +50,11 @@ public struct LogLayout: BitwiseCopyable, Sendable {
     let hasText: Bool
     /// Columns whose distinct values are counted.
     let distinctCount: Int
+    /// Columns of integers, and of doubles, that keep summaries.
+    public let integerSummaries: Int
+    public let doubleSummaries: Int
+    /// Where older events of long logs become tiles; nil: nowhere.
+    public let tiles: TileRule?
     /// Where a chunk's first lane begins: behind the header, a width per lane, and the base of the offsets.
     let lanesAt: Int
 
@@ -53,7 +62,10 @@ public struct LogLayout: BitwiseCopyable, Sendable {
     static let offsetLane = 1
     static let partitionLane = 2
 
-    public init(_ columns: [(kind: Kind, needs: Needs)], memoCount: Int = 0, hintCount: Int = 0) {
+    public init(
+        _ columns: [(kind: Kind, needs: Needs)], memoCount: Int = 0, hintCount: Int = 0, tiles: TileRule? = nil
+    ) {
+        self.tiles = tiles
         self.memoCount = memoCount
         self.hintCount = hintCount
         isOrdered = columns.contains { $0.needs.contains(.ends) }
@@ -63,16 +75,20 @@ public struct LogLayout: BitwiseCopyable, Sendable {
         var next = isOrdered ? 3 : 1
         var summaryBytes = 0
         var distinct = 0
+        var (integers, doubles) = (0, 0)
         for (index, (kind, needs)) in columns.enumerated() {
             let ownBytes = needs.isDisjoint(with: [.sum, .squares, .extremes]) ? 0 : LogLayout.summaryBytes(kind)
             let isDistinct = kind != .presence && needs.contains(.distinct)
             lane[index] = Column(
                 kind: kind, needs: needs, validityLane: next, wordLane: kind == .presence ? -1 : next + 1,
-                summaryAt: ownBytes > 0 ? summaryBytes : -1, lastLane: isDistinct ? next + 2 : -1,
+                summaryAt: ownBytes > 0 ? summaryBytes : -1,
+                summaryOrdinal: ownBytes == 0 ? -1 : kind == .integer ? integers : doubles, lastLane: isDistinct ? next + 2 : -1,
                 lastCount: isDistinct ? columns.count + distinct : -1)
             next += kind == .presence ? 1 : isDistinct ? 3 : 2
             distinct += isDistinct ? 1 : 0
             summaryBytes += ownBytes
+            integers += ownBytes > 0 && kind == .integer ? 1 : 0
+            doubles += ownBytes > 0 && kind == .double ? 1 : 0
         }
         self.summaryBytes = summaryBytes
         memoBytes = LogLayout.aligned(
@@ -80,6 +96,8 @@ public struct LogLayout: BitwiseCopyable, Sendable {
                 ? max(MemoryLayout<MiddleMemo<DoubleMoments>>.stride, MemoryLayout<MiddleMemo<Moments>>.stride)
                 : MemoryLayout<MiddleMemo<Moments>>.stride)
         distinctCount = distinct
+        integerSummaries = integers
+        doubleSummaries = doubles
         laneCount = next
         lanesAt = Chunk.roundedUp(Chunk.widthsAt + next) + (isOrdered ? 8 : 0)
     }

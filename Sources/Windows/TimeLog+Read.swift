@@ -327,6 +327,9 @@ public struct EdgeScratch: BitwiseCopyable {
         log.hasManyChunks ? places[index] : LogPosition(group: 0, chunk: 0, row: Int(rows[index]))
     }
 
+    /// Moves an edge of the last search. Requires: its log has many chunks.
+    public func setPlace(_ index: Int, _ place: LogPosition) { places[index] = place }
+
     /// Moves an edge of the last search to the beginning.
     public func setStart(_ index: Int) {
         rows[index] = 0

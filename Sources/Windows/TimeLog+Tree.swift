@@ -6,7 +6,7 @@ extension TimeLog {
     private static let lastChunkCapacity = 32
 
     mutating func insertIntoTree(
-        _ batch: EventBatch, row: Int, horizon: Int64, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout
+        _ batch: EventBatch, row: Int, horizon: LogHorizon, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout
     ) {
         if layout.distinctCount > 0 { prepareDistinct(for: batch.times[row], bytes: &bytes, layout) }
         var (groupIndex, chunkIndex) = place(batch, row: row, layout)
@@ -136,31 +136,45 @@ extension TimeLog {
         }
     }
 
-    /// Whole chunks out of every window's reach leave from the front; the newest chunk, which is still empty, always stays.
-    private mutating func trimTree(horizon: Int64, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout) {
+    /// Whole chunks out of every window's reach leave from the front, and others become tiles; the newest chunk, which is still
+    /// empty, always stays.
+    private mutating func trimTree(horizon: LogHorizon, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout) {
         while true {
             let group = tree.group(0, layout)
             let isOnly = tree.count == 1
-            var expired = 0
-            while expired < group.count - (isOnly ? 1 : 0) {
-                let chunk = group[expired]
-                guard chunk.count > 0, chunk.lastTime(layout) <= horizon else { break }
-                trimmedThrough = max(trimmedThrough, chunk.lastTime(layout))
+            var leaving = 0
+            var settling = 0
+            while leaving < group.count - (isOnly ? 1 : 0) {
+                let chunk = group[leaving]
+                guard chunk.count > 0 else { break }
+                if chunk.lastTime(layout) > horizon.reach {
+                    guard let rule = layout.tiles, maySettle(chunk, horizon, rule, layout) else { break }
+                    settling += 1
+                }
+                leaving += 1
+            }
+            guard leaving > 0 else { break }
+            for index in 0..<leaving {
+                let chunk = group[index]
+                if index < leaving - settling {
+                    trimmedThrough = max(trimmedThrough, chunk.lastTime(layout))
+                } else {
+                    settle(chunk, layout.tiles!, bytes: &bytes, layout)
+                }
                 if layout.distinctCount > 0 { removeFromDistinct(chunk, layout) }
                 if chunk.state.contains(.stored) { removed.append(chunk.id) }
                 bytes -= chunk.free(layout)
-                expired += 1
             }
-            guard expired > 0 else { return }
-            if expired == group.count {
+            if leaving == group.count {
                 bytes -= group.free(layout)
                 tree.removeFirstGroup(layout)
                 continue
             }
-            group.removeFirst(expired, layout)
+            group.removeFirst(leaving, layout)
             group.summarize(layout)
             tree.update(0, group, layout)
-            return
+            break
         }
+        if layout.tiles != nil { trimTiles(horizon.reach, removed: &removed, bytes: &bytes, layout) }
     }
 }

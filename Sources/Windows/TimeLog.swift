@@ -49,6 +49,7 @@ public struct TimeLog: BitwiseCopyable, @unchecked Sendable {
         guard !isEmpty else { return 0 }
         var freed = 0
         if hasManyChunks {
+            freed += freeTiles(layout)
             for index in 0..<tree.count {
                 let group = tree.group(index, layout)
                 for position in 0..<group.count { freed += group[position].free(layout) }
@@ -65,17 +66,17 @@ public struct TimeLog: BitwiseCopyable, @unchecked Sendable {
     /// Puts event `row` of the batch in its place.
     ///
     /// - Parameters:
-    ///   - horizon: events at or before it are out of reach of every window and leave when room is needed.
+    ///   - horizon: events out of reach of every window leave when room is needed; others become tiles where the layout says so.
     ///   - removed: the ids of chunks that left and may lie in the store.
     ///   - bytes: grows and shrinks with the memory that the log holds.
     public mutating func insert(
-        _ batch: EventBatch, row: Int, horizon: Int64, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout
+        _ batch: EventBatch, row: Int, horizon: LogHorizon, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout
     ) {
         if isEmpty {
             chunk = Chunk.allocate(for: batch, row: row, capacity: 1, id: 0, isOneOfMany: false, layout)
             bytes += chunk.bytes(layout)
         } else if !hasManyChunks {
-            makeRoom(batch, row: row, horizon: horizon, bytes: &bytes, layout)
+            makeRoom(batch, row: row, horizon: horizon.reach, bytes: &bytes, layout)
         }
         if hasManyChunks {
             insertIntoTree(batch, row: row, horizon: horizon, removed: &removed, bytes: &bytes, layout)

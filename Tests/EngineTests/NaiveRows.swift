@@ -43,12 +43,19 @@ struct NaiveRows {
         var windows: [Window: [Transaction]] = [:]
         var inputs: [Window: [Int: [Value]]] = [:]
         return view.values.map { value in
-            let key = Window(span: value.window, delay: value.delay)
+            let key = Window(span: value.window, delay: value.delay, resolution: value.resolution)
             let newer = time - value.delay.microseconds
+            let loose = looseEdge(value, ordered, newer)
+            if value.isExtra {
+                let (from, to) = loose.map { ($0, $0 + value.resolution!.step.microseconds) } ?? (0, 0)
+                let extra = ordered.filter { !isBefore($0.time, from) && isBefore($0.time, to) && !isAfter($0.time, newer) }
+                guard let input = value.input else { return .word(Int64(extra.count)) }
+                return .word(Int64(self.values(of: view.inputs[input], extra).count))
+            }
             let window =
                 windows[key]
                 ?? ordered.filter { event in
-                    let isOld = value.window.map { isBefore(event.time, newer - $0.microseconds) } ?? false
+                    let isOld = value.window.map { isBefore(event.time, loose ?? newer - $0.microseconds) } ?? false
                     return !isOld && !isAfter(event.time, newer)
                 }
             windows[key] = window
@@ -63,6 +70,19 @@ struct NaiveRows {
     private struct Window: Hashable {
         var span: TimeSpan?
         var delay: TimeSpan
+        var resolution: Resolution?
+    }
+
+    /// Where a window that is not exact begins instead.
+    private func looseEdge(_ value: ValuePlan, _ events: [Transaction], _ newer: Int64) -> Int64? {
+        guard let resolution = value.resolution, let window = value.window else { return nil }
+        let step = resolution.step.microseconds
+        let older = newer - window.microseconds
+        let edge = older - (older % step + step) % step
+        guard edge < older, events.count(where: { !isBefore($0.time, edge) && !isAfter($0.time, newer) }) > resolution.events else {
+            return nil
+        }
+        return edge
     }
 
     private func isBefore(_ time: Int64, _ older: Int64) -> Bool {

@@ -30,6 +30,8 @@ struct ShardRun {
     struct Result {
         var rows: [RowID: Row] = [:]
         var overflows = 0
+        /// Held at the end, in memory.
+        var bytes = 0
     }
 
     func rows(_ events: [Transaction], using random: inout SeededGenerator) throws -> Result {
@@ -113,6 +115,7 @@ struct ShardRun {
         let pending = shard.pendingCount
         #expect(pending == 0, "\(place)")
         result.overflows += shard.overflows
+        result.bytes = shard.bytes
         store.close()
         return result
     }

@@ -59,18 +59,26 @@ enum Transactions {
         return features
     }()
 
-    /// - Parameter features: `aggregate(field)`, and ` where flag` behind it for those under a condition.
+    /// - Parameters:
+    ///   - features: `aggregate(field)`, and ` where flag` behind it for those under a condition.
+    ///   - resolution: of the features that are made of sums; the others stay exact, over the first of the windows.
     static func plan(
         snapshots: SnapshotMode = .final, bounds: WindowBounds = .openClosed, windows: String = "[5s, 1m, 1h]",
         delays: [String] = ["0s"],
-        features: [String] = features, isKeyed: Bool = false
+        features: [String] = features, isKeyed: Bool = false, resolution: String? = nil
     ) throws -> Plan {
         let key = source.replacing("KEY", with: isKeyed ? "key: card" : "topic: transactions")
         var yaml = key + "  cards:\n    source: transactions\n    entity: [card]\n    snapshots: \(snapshots.rawValue)\n"
+        if let resolution { yaml += "    resolution: \(resolution)\n" }
         yaml += "    bounds: \"\(bounds.rawValue)\"\n    features:\n"
         for (number, feature) in features.enumerated() {
             let parts = feature.split(separator: " where ")
-            let condition = parts.count > 1 ? ", where: \(parts[1])" : ""
+            var condition = parts.count > 1 ? ", where: \(parts[1])" : ""
+            var windows = windows
+            if resolution != nil, ["last", "first", "count_distinct", "min(s)", "max(s)"].contains(where: parts[0].hasPrefix) {
+                condition += ", resolution: exact"
+                windows = "[" + windows.dropFirst().prefix { $0 != "," } + "]"
+            }
             for (index, delay) in delays.enumerated() {
                 yaml +=
                     "      - {name: f\(number)_\(index), aggregate: \(parts[0]), windows: \(windows), delay: \(delay)\(condition)}\n"

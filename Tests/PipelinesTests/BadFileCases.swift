@@ -10,7 +10,7 @@ struct BadFileCase: Sendable {
         self.errors = errors
     }
 
-    static let all = pipelineCases + sourceCases + viewCases + expressionCases
+    static let all = pipelineCases + sourceCases + viewCases + resolutionCases + expressionCases
 }
 
 extension BadFileCase {
@@ -247,7 +247,7 @@ extension BadFileCase {
             "f:24:12: 'where' is a list; expected a condition, as in amount > 0"),
         BadFileCase(
             "where: amount > 0", "were: amount > 0",
-            "f:24:5: unknown key 'were' of view 'spend'; expected one of source, entity, where, snapshots, serve_at, bounds, features; did you mean where?"
+            "f:24:5: unknown key 'were' of view 'spend'; expected one of source, entity, where, snapshots, serve_at, bounds, resolution, features; did you mean where?"
         ),
         BadFileCase(
             "where: amount > 0", "snapshots: finals",
@@ -260,7 +260,7 @@ extension BadFileCase {
             "f:24:13: unknown bounds '(['; expected (], [], [), (); did you mean (]?"),
         BadFileCase(
             "where: amount > 0", "resolution: 1m",
-            "f:24:5: unknown key 'resolution' of view 'spend'; expected one of source, entity, where, snapshots, serve_at, bounds, features"
+            "f:24:17: unknown resolution '1m'; expected exact, or {events: 10000, step: 1m}"
         ),
         BadFileCase(
             "name: n,", "",
@@ -304,7 +304,7 @@ extension BadFileCase {
             "f:27:75: 'delay' 'lifetime' is no duration; expected 500ms, 30s, 5m, 1h or 7d, at most 36500d"),
         BadFileCase(
             "delay: 1d", "dealy: 1d",
-            "f:27:68: unknown key 'dealy' of a feature; expected one of name, aggregate, windows, delay, where; did you mean delay?"
+            "f:27:68: unknown key 'dealy' of a feature; expected one of name, aggregate, windows, delay, where, resolution; did you mean delay?"
         ),
         BadFileCase(
             "count()", "cuont()",
@@ -318,7 +318,7 @@ extension BadFileCase {
             "f:26:34: sum() of string does not exist; expected int64, double, decimal"),
         BadFileCase(
             "count()", "max(amount, rate)",
-            "f:26:40: the expression ends too early (a comma ends a value within braces unless it is quoted); expected ',' or ')'\nf:26:42: unknown key 'rate)' of a feature; expected one of name, aggregate, windows, delay, where"
+            "f:26:40: the expression ends too early (a comma ends a value within braces unless it is quoted); expected ',' or ')'\nf:26:42: unknown key 'rate)' of a feature; expected one of name, aggregate, windows, delay, where, resolution"
         ),
         BadFileCase(
             "count()", "count",
@@ -345,7 +345,7 @@ extension BadFileCase {
             "f:23:14: 'partition' is a column of every offline log; expected an entity's field with another name"),
         BadFileCase(
             "count()", "max(round(amount, 1))",
-            "f:26:46: the expression ends too early (a comma ends a value within braces unless it is quoted); expected ',' or ')'\nf:26:48: unknown key '1))' of a feature; expected one of name, aggregate, windows, delay, where"
+            "f:26:46: the expression ends too early (a comma ends a value within braces unless it is quoted); expected ',' or ')'\nf:26:48: unknown key '1))' of a feature; expected one of name, aggregate, windows, delay, where, resolution"
         ),
         BadFileCase(
             "amount > 0", "amount > 0\n    where: ok",
@@ -366,14 +366,14 @@ extension BadFileCase {
         BadFileCase(
             "{name: n, aggregate: count(), windows: [1h, 7d]}",
             "{name: n, aggregate: avg(nam), windows: [1x], dely: 1h, where: o}",
-            "f:26:34: unknown field 'nam'; expected a field of source 'tx'; did you mean name?\nf:26:50: '1x' is no window; expected 500ms, 30s, 5m, 1h, 7d, longer than 0 and at most 36500d, or lifetime\nf:26:55: unknown key 'dely' of a feature; expected one of name, aggregate, windows, delay, where; did you mean delay?\nf:26:72: unknown field 'o'; expected a field of source 'tx'; did you mean ok?"
+            "f:26:34: unknown field 'nam'; expected a field of source 'tx'; did you mean name?\nf:26:50: '1x' is no window; expected 500ms, 30s, 5m, 1h, 7d, longer than 0 and at most 36500d, or lifetime\nf:26:55: unknown key 'dely' of a feature; expected one of name, aggregate, windows, delay, where, resolution; did you mean delay?\nf:26:72: unknown field 'o'; expected a field of source 'tx'; did you mean ok?"
         ),
         BadFileCase(
             "    features:\n      - {name: n", "    features: []\n    x:\n      - {name: n",
-            "f:25:15: 'features' is empty; expected at least one entry\nf:26:5: unknown key 'x' of view 'spend'; expected one of source, entity, where, snapshots, serve_at, bounds, features"
+            "f:25:15: 'features' is empty; expected at least one entry\nf:26:5: unknown key 'x' of view 'spend'; expected one of source, entity, where, snapshots, serve_at, bounds, resolution, features"
         ),
         BadFileCase(
             "name: total", "name: n_7d, x: 1",
-            "f:27:22: unknown key 'x' of a feature; expected one of name, aggregate, windows, delay, where"),
+            "f:27:22: unknown key 'x' of a feature; expected one of name, aggregate, windows, delay, where, resolution"),
     ]
 }

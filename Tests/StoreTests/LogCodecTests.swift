@@ -97,7 +97,7 @@ struct LogCodecTests {
         batch.words[1][0] = 0
         batch.words[0][0] = unsafe text.withUnsafeBytes { unsafe batch.text.append($0) }.word
         batch.count = 1
-        log.insert(batch, row: 0, horizon: .min, removed: &removed, bytes: &held, layout)
+        log.insert(batch, row: 0, horizon: LogHorizon(reach: .min), removed: &removed, bytes: &held, layout)
         let row = Array(headRow(log, layout).dropLast())
         _ = log.free(layout)
         let before = try residentBytes()
@@ -134,6 +134,33 @@ struct LogCodecTests {
         }
     }
 
+    @Test func tilesComeBack() throws {
+        let layout = RandomLog.tiledLayout
+        var random = SeededGenerator(seed: 12)
+        var log = RandomLog.make(1_000, layout, using: &random, settled: true)
+        let rows = tileRows(log, layout)
+        #expect(rows.count > 1 && tileRows(log, layout).isEmpty, "written once")
+        #expect(try Golden.matches(rows[0].row, "tiles"), "the stored form has changed")
+        var copy = try decoded(log, layout)
+        let bytes = copy.install(tiles: try rows.shuffled().map { try decodeTiles($0.row, id: $0.id, layout) }, layout)
+        #expect(bytes > 0 && copy.hasTiles && copy.tiledThrough == log.tiledThrough)
+        for range in [Int64.min..<Int64.max, 3..<7, -40..<100, 5..<5] + (0..<30).map({ Int64($0) * 9..<Int64($0) * 11 }) {
+            let (first, second) = (log.tileSums(range, memo: 0, layout)!, copy.tileSums(range, memo: 0, layout)!)
+            #expect(first.eventCount(0) == second.eventCount(0) && first.eventCount(0) == log.tiledEvents(range))
+            for column in 0..<layout.columnCount {
+                #expect(first.valueCount(0, column, layout) == second.valueCount(0, column, layout))
+                #expect(first.valueCount(0, column, layout) == copy.tiledValues(column, range, layout))
+            }
+            #expect(first.moments(0, 0, layout) == second.moments(0, 0, layout))
+            #expect(first.doubleMoments(0, 2, layout).words == second.doubleMoments(0, 2, layout).words)
+        }
+        for length in rows[0].row.indices {
+            #expect(throws: CorruptBytes.self) { try decodeTiles(Array(rows[0].row[..<length]), id: 3, layout) }
+        }
+        _ = log.free(layout)
+        _ = copy.free(layout)
+    }
+
     // MARK: - Rows as arrays
 
     private func headRow(_ log: TimeLog, _ layout: LogLayout) -> [UInt8] {
@@ -157,6 +184,26 @@ struct LogCodecTests {
     }
 
     private func decodeChunk(_ row: [UInt8], id: UInt32, _ layout: LogLayout) throws -> Chunk {
-        try unsafe row.withUnsafeBytes { bytes in try unsafe LogCodec.decodeChunk(bytes, id: id, layout) }
+        guard case .chunk(let chunk) = try decodePart(row, id: id, layout) else { throw CorruptBytes() }
+        return chunk
+    }
+
+    private func decodeTiles(_ row: [UInt8], id: UInt32, _ layout: LogLayout) throws -> TileBlock {
+        guard case .tiles(let block) = try decodePart(row, id: id, layout) else { throw CorruptBytes() }
+        return block
+    }
+
+    private func decodePart(_ row: [UInt8], id: UInt32, _ layout: LogLayout) throws -> LogCodec.DecodedPart {
+        try unsafe row.withUnsafeBytes { bytes in try unsafe LogCodec.decodePart(bytes, id: id, layout) }
+    }
+
+    private func tileRows(_ log: TimeLog, _ layout: LogLayout) -> [(id: UInt32, row: [UInt8])] {
+        var rows: [(id: UInt32, row: [UInt8])] = []
+        log.takeDirtyTiles { block in
+            var writer = ByteWriter()
+            LogCodec.encodeTiles(block, layout, into: &writer)
+            rows.append((block.id, writer.bytes))
+        }
+        return rows
     }
 }

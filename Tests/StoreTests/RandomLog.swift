@@ -25,6 +25,11 @@ enum RandomLog {
         LogLayout([(.text, [.ends]), (.integer, [.ends, .extremes]), (.double, [.ends])]),
     ]
 
+    /// The events of more than the last few minutes of a long log become tiles of five seconds.
+    static let tiledLayout = LogLayout(
+        [(.integer, [.sum]), (.presence, []), (.double, [.sum, .squares]), (.text, []), (.integer, [])], hintCount: 1,
+        tiles: TileRule(rawEvents: 300, step: 1_000_000, olderShift: 0))
+
     static func event(_ index: Int, time: Int64, _ layout: LogLayout, using random: inout SeededGenerator) -> LoggedEvent {
         LoggedEvent(
             time: time, partition: layout.isOrdered ? .random(in: -1...3, using: &random) : 0,
@@ -45,8 +50,10 @@ enum RandomLog {
             })
     }
 
-    /// A log of so many events within a minute of each other, with ties.
-    static func make(_ count: Int, _ layout: LogLayout, using random: inout SeededGenerator) -> TimeLog {
+    /// A log of so many events within a minute of each other, with ties. With `settled`, what is two minutes old may become tiles.
+    static func make(
+        _ count: Int, _ layout: LogLayout, using random: inout SeededGenerator, settled: Bool = false
+    ) -> TimeLog {
         var log = TimeLog()
         var removed: [UInt32] = []
         var bytes = 0
@@ -66,7 +73,9 @@ enum RandomLog {
                 case .text(let bytes): batch.words[column][0] = unsafe bytes.withUnsafeBytes { unsafe batch.text.append($0) }.word
                 }
             }
-            log.insert(batch, row: 0, horizon: .min, removed: &removed, bytes: &bytes, layout)
+            let done = settled ? time - 90_000_000 : .min
+            let horizon = LogHorizon(reach: .min, ended: done, exactReach: done)
+            log.insert(batch, row: 0, horizon: horizon, removed: &removed, bytes: &bytes, layout)
         }
         return log
     }

@@ -55,7 +55,7 @@ struct LogModel {
 
 extension TimeLog {
     mutating func insert(
-        _ event: Event, into batch: EventBatch, horizon: Int64, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout
+        _ event: Event, into batch: EventBatch, horizon: LogHorizon, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout
     ) {
         batch.removeAll()
         batch.times[0] = event.time

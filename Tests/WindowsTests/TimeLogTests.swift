@@ -73,7 +73,7 @@ struct TimeLogTests {
             event.time = schedule.scaled(event.time, using: &random)
             let horizon = schedule.retention.map { (newest - $0) * schedule.unit } ?? .min
             var removed: [UInt32] = []
-            log.insert(event, into: batch, horizon: horizon, removed: &removed, bytes: &bytes, layout)
+            log.insert(event, into: batch, horizon: LogHorizon(reach: horizon), removed: &removed, bytes: &bytes, layout)
             model.insert(event)
             store.remove(removed, place)
             if index % 97 == 0 {

@@ -41,7 +41,7 @@ final class Logs {
             for row in 0..<batch.count {
                 newest = max(newest, batch.times[row])
                 let horizon = newest - window - disorder * 1000
-                log.insert(batch, row: row, horizon: horizon, removed: &removed, bytes: &bytes, layout)
+                log.insert(batch, row: row, horizon: LogHorizon(reach: horizon), removed: &removed, bytes: &bytes, layout)
             }
             if done >= length { watch.lap("insert, \(length) events in the window\(suffix)", events: batch.count) }
             if done >= length {
@@ -70,7 +70,7 @@ final class Logs {
         func insert(_ rows: Range<Int>) {
             for index in logs.indices {
                 for row in rows {
-                    logs[index].insert(batch, row: row, horizon: .min, removed: &removed, bytes: &bytes, layout)
+                    logs[index].insert(batch, row: row, horizon: LogHorizon(reach: .min), removed: &removed, bytes: &bytes, layout)
                 }
             }
         }

@@ -19,6 +19,24 @@ public struct DoubleMoments: BitwiseCopyable, Sendable {
 
     public init() {}
 
+    /// The words of a state that is not wide, for a store to keep.
+    public static let wordCount = 15
+    public var words: [UInt64] {
+        precondition(!isWide, "a wide state is not kept")
+        return [UInt64(bitPattern: count), UInt64(bitPattern: least), UInt64(bitPattern: greatest)]
+            + sum.indices.map { sum[$0] } + squares.indices.map { squares[$0] }
+    }
+
+    /// What `words` gave. Requires: so many.
+    public init(words: [UInt64]) {
+        precondition(words.count == DoubleMoments.wordCount)
+        count = Int64(bitPattern: words[0])
+        least = Int64(bitPattern: words[1])
+        greatest = Int64(bitPattern: words[2])
+        for index in 0..<4 { sum[index] = words[3 + index] }
+        for index in 0..<8 { squares[index] = words[7 + index] }
+    }
+
     /// Adds a value. Requires: it is finite.
     public mutating func add(_ value: Double) {
         count &+= 1
