@@ -11,7 +11,8 @@ PYTHON ?= python3
 DEMO_SECONDS ?= 60
 SWIFT ?= swift
 
-BUILD_PACKAGES = librdkafka-dev librocksdb-dev libsimdjson-dev libzstd-dev pkg-config
+BUILD_PACKAGES = librdkafka-dev librocksdb-dev libsimdjson-dev libzstd-dev libsnappy-dev zlib1g-dev liblz4-dev \
+	pkg-config
 TEST_PACKAGES = $(BUILD_PACKAGES) python3-venv zstd kcat
 BENCH_PACKAGES = valgrind
 PEER_PACKAGES = python3-venv redis-server openjdk-17-jdk-headless

@@ -11,7 +11,7 @@ import PackageDescription
 //  3  Windows
 //  2  Aggregates
 //  1  RocksDB  Kafka  Parquet  Records
-//  0  CRocksDB CRdKafka CSimdJSON CZstd CKernels
+//  0  CRocksDB CRdKafka CSimdJSON CZstd CSnappy CZlib CLZ4 CKernels
 
 let strict: [SwiftSetting] = [
     .strictMemorySafety(),
@@ -48,10 +48,13 @@ let package = Package(
             linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno", "-ffp-contract=off"])]),
         .target(name: "CZstd", linkerSettings: [.linkedLibrary("zstd")]),
+        .target(name: "CSnappy", linkerSettings: [.linkedLibrary("snappy")]),
+        .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
+        .target(name: "CLZ4", linkerSettings: [.linkedLibrary("lz4")]),
 
         layer("RocksDB", "CRocksDB"),
         layer("Kafka", "CRdKafka"),
-        layer("Parquet", "CZstd"),
+        layer("Parquet", "CZstd", "CSnappy", "CZlib", "CLZ4"),
         layer("Records", "CSimdJSON"),
 
         layer("Aggregates", "Records", "CKernels"),

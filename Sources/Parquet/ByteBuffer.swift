@@ -1,6 +1,9 @@
 /// Growing memory for output bytes; emptied, not freed, between uses.
 @safe
 struct ByteBuffer: ~Copyable, @unchecked Sendable {
+    /// Bytes behind the content that a reader which looks at whole words may touch; there only if they were reserved.
+    static let padding = 16
+
     private(set) var base: UnsafeMutableRawPointer
     private(set) var count = 0
     private var capacity: Int
@@ -15,6 +18,13 @@ struct ByteBuffer: ~Copyable, @unchecked Sendable {
     var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: count) }
 
     mutating func removeAll() { count = 0 }
+
+    /// Forgets the first bytes and moves the others to the front.
+    mutating func removeFirst(_ length: Int) {
+        assert(length <= count)
+        count -= length
+        unsafe base.copyMemory(from: base + length, byteCount: count)
+    }
 
     /// Ensures room for `length` more bytes and returns where they start; `advance` then counts those that were written.
     @inline(__always)

@@ -1,37 +1,66 @@
-/// Bytes that contradict the format; the reader of the file adds which file it is.
+/// Bytes that contradict the format; the reader of the file adds which file and column it is.
 struct CorruptBytes: Error {
     var reason: String
 
+    /// More bytes might have been none of this.
+    var isCutOff = false
+
     init(_ reason: String) { self.reason = reason }
+
+    static let cutOff: CorruptBytes = {
+        var error = CorruptBytes("the data is cut off")
+        error.isCutOff = true
+        return error
+    }()
 }
 
-/// Reads bytes front to back and never past their end.
+/// Reads borrowed bytes front to back and never past their end.
+///
+/// Requires: the memory stays where it is as long as the reader, or a copy of it, is used.
+@safe
 struct ByteReader {
-    let bytes: [UInt8]
+    private let base: UnsafeRawPointer
     private(set) var position = 0
+    private let end: Int
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    init(_ bytes: UnsafeRawBufferPointer) {
+        // Without a byte no address is ever read.
+        unsafe base = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped
+        end = bytes.count
+    }
 
-    var left: Int { bytes.count - position }
+    var left: Int { end - position }
 
+    /// Where the next byte lies.
+    var pointer: UnsafeRawPointer { unsafe base + position }
+
+    @inline(__always)
     mutating func byte() throws(CorruptBytes) -> UInt8 {
-        guard position < bytes.count else { throw CorruptBytes("the data is cut off") }
-        defer { position += 1 }
-        return bytes[position]
+        guard position < end else { throw .cutOff }
+        defer { position &+= 1 }
+        return unsafe base.load(fromByteOffset: position, as: UInt8.self)
     }
 
-    /// The range of the next `count` bytes, which are passed over.
-    mutating func take(_ count: Int) throws(CorruptBytes) -> Range<Int> {
-        guard count >= 0, count <= left else { throw CorruptBytes("the data is cut off") }
-        defer { position += count }
-        return position..<position + count
+    mutating func skip(_ count: Int) throws(CorruptBytes) {
+        guard count >= 0, count <= left else { throw .cutOff }
+        position += count
     }
 
+    /// A reader of the next `count` bytes alone, which are passed over.
+    mutating func take(_ count: Int) throws(CorruptBytes) -> ByteReader {
+        let start = unsafe pointer
+        try skip(count)
+        return unsafe ByteReader(UnsafeRawBufferPointer(start: start, count: count))
+    }
+
+    /// The rest, as memory.
+    var rest: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: pointer, count: left) }
+
+    @inline(__always)
     mutating func littleEndian<Word: FixedWidthInteger>(_: Word.Type) throws(CorruptBytes) -> Word {
-        let range = try take(Word.bitWidth / 8)
-        return unsafe bytes.withUnsafeBytes {
-            unsafe Word(littleEndian: $0.loadUnaligned(fromByteOffset: range.lowerBound, as: Word.self))
-        }
+        guard Word.bitWidth / 8 <= left else { throw .cutOff }
+        defer { position &+= Word.bitWidth / 8 }
+        return unsafe Word(littleEndian: base.loadUnaligned(fromByteOffset: position, as: Word.self))
     }
 
     /// ULEB128.
@@ -57,35 +86,5 @@ struct ByteReader {
     mutating func count() throws(CorruptBytes) -> Int {
         guard let count = Int32(exactly: try varint()) else { throw CorruptBytes("a count of more than 31 bits") }
         return Int(count)
-    }
-
-    /// Lends `count` numbers of `width` bits each, without gaps, from the least significant bit of the first byte on.
-    mutating func packed(_ count: Int, width: Int, _ body: (UInt64) -> Void) throws(CorruptBytes) {
-        let start = try take((count * width + 7) / 8).lowerBound
-        guard width > 0 else {
-            for _ in 0..<count { body(0) }
-            return
-        }
-        let mask = width == 64 ? UInt64.max : (UInt64(1) << UInt64(width)) - 1
-        unsafe bytes.withUnsafeBytes { bytes in
-            for index in 0..<count {
-                let bit = index * width
-                let (first, shift) = (start + (bit >> 3), UInt64(bit & 7))
-                var word: UInt64
-                if first + 9 <= bytes.count {
-                    word = unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: first, as: UInt64.self)) >> shift
-                    if shift > 0 { word |= unsafe UInt64(bytes[first + 8]) << (64 - shift) }
-                } else {
-                    word = 0
-                    for place in 0..<min(9, bytes.count - first) {
-                        let byte = unsafe UInt64(bytes[first + place])
-                        let distance = Int64(place) * 8 - Int64(shift)
-                        // Bits that fall out of the word belong to other numbers.
-                        word |= distance < 0 ? byte >> UInt64(-distance) : distance < 64 ? byte << UInt64(distance) : 0
-                    }
-                }
-                body(word & mask)
-            }
-        }
     }
 }

@@ -30,6 +30,7 @@ struct ChunkEncoder: ~Copyable, Sendable {
     private var dictionary = ValueDictionary()
     private var indices = Scratch<UInt32>()
     private var compacted = Scratch<Int64>()
+    private var compactedHigh = Scratch<Int64>()
     private var page = ByteBuffer(capacity: Bounds.bytesOfPage)
     private var compressed = ByteBuffer(capacity: Bounds.bytesOfPage)
     private var header = ThriftCompact()
@@ -47,12 +48,19 @@ struct ChunkEncoder: ~Copyable, Sendable {
         precondition(schema.nullable || valueCount == rowCount, "null in column \(schema.name), which is not nullable")
 
         var words = unsafe data.words
+        var high = unsafe schema.type.isWide ? data.high : nil
+        precondition(unsafe high != nil || !schema.type.isWide, "no upper words for column \(schema.name)")
         if valueCount < rowCount, let valid = unsafe valid {
             let target = unsafe compacted.room(for: rowCount + 1)
             unsafe compact(words, valid, count: rowCount, into: target)
             unsafe words = UnsafePointer(target)
+            if let upper = unsafe high {
+                let target = unsafe compactedHigh.room(for: rowCount + 1)
+                unsafe compact(upper, valid, count: rowCount, into: target)
+                unsafe high = UnsafePointer(target)
+            }
         }
-        let values = unsafe ChunkValues(words: words, count: valueCount, text: textBase(data, schema))
+        let values = unsafe ChunkValues(words: words, count: valueCount, text: textBase(data, schema), high: high)
         let type = schema.type.physical
 
         let indices = unsafe self.indices.room(for: valueCount)
@@ -93,7 +101,7 @@ struct ChunkEncoder: ~Copyable, Sendable {
             case .rleDictionary:
                 page.append(UInt8(dictionary.indexWidth))
                 unsafe page.append(hybrid: indices + value, count: valuesOfPage, width: dictionary.indexWidth)
-            case .rle: preconditionFailure("levels only")
+            default: preconditionFailure("an encoding that is not written")
             }
             try writePage(.data(rows: rows, encoding), of: &chunk, to: &output)
             chunk.dataPages += 1

@@ -5,8 +5,11 @@ struct ChunkValues {
     let count: Int
     /// The bytes of a text column; nil for all others.
     let text: UnsafePointer<UInt8>?
+    /// The upper words of a wide column; nil for all others.
+    let high: UnsafePointer<Int64>?
 
-    init(words: UnsafePointer<Int64>, count: Int, text: UnsafePointer<UInt8>?) {
+    init(words: UnsafePointer<Int64>, count: Int, text: UnsafePointer<UInt8>?, high: UnsafePointer<Int64>? = nil) {
+        unsafe self.high = high
         unsafe self.words = words
         self.count = count
         unsafe self.text = text
@@ -14,8 +17,20 @@ struct ChunkValues {
 
     func slice(_ start: Int, count: Int) -> ChunkValues {
         assert(start + count <= self.count)
-        return unsafe ChunkValues(words: words + start, count: count, text: text)
+        return unsafe ChunkValues(words: words + start, count: count, text: text, high: high.map { unsafe $0 + start })
     }
+
+    /// Requires: a wide column.
+    func wide(_ index: Int) -> Int128 {
+        guard let high = unsafe high else { preconditionFailure("no upper words") }
+        return unsafe Int128(high: high[index], low: words[index])
+    }
+}
+
+extension Int128 {
+    /// From the two words of a wide value.
+    @inline(__always)
+    init(high: Int64, low: Int64) { self = Int128(high) << 64 | Int128(UInt64(bitPattern: low)) }
 }
 
 /// The number of rows that are not null. Requires: every byte is 0 or 1.

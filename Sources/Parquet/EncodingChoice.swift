@@ -1,13 +1,18 @@
 internal import Glibc
 
-/// `Encoding` of parquet.thrift, as far as it is written here.
+/// `Encoding` of parquet.thrift. Written are `plain`, `rle` (levels), `deltaBinaryPacked` and `rleDictionary`.
 ///
 /// BYTE_STREAM_SPLIT would compress doubles better, but Spark's vectorized reader refuses it.
 enum Encoding: Int32 {
     case plain = 0
+    case plainDictionary = 2
     case rle = 3
+    case bitPacked = 4
     case deltaBinaryPacked = 5
+    case deltaLengthByteArray = 6
+    case deltaByteArray = 7
     case rleDictionary = 8
+    case byteStreamSplit = 9
 }
 
 /// What about a thousand values tell about a column chunk: short runs of neighbours from all over it, so that both repetition
@@ -121,7 +126,8 @@ private func looksIncompressible(_ values: ChunkValues, dictionary: inout ValueD
 func chooseEncoding(
     _ values: ChunkValues, type: PhysicalType, dictionary: inout ValueDictionary, indices: UnsafeMutablePointer<UInt32>
 ) -> (encoding: Encoding, compresses: Bool) {
-    if type == .boolean { return (.plain, true) }
+    // Words of 64 bits are what is looked at below; nothing is known of halves.
+    if type == .boolean || type == .fixedByteArray { return (.plain, true) }
     let sample = Sample(values, wraps32: type == .int32, dictionary: &dictionary)
     let plainBits = type == .int32 ? 32.0 : 64.0
     let isInteger = type == .int32 || type == .int64

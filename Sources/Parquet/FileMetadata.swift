@@ -29,6 +29,17 @@ enum Compression: Int32 {
     case zstd = 6
 }
 
+extension TimestampUnit {
+    /// The field of `TimeUnit` that stands for it.
+    var field: Int {
+        switch self {
+        case .milliseconds: 1
+        case .microseconds: 2
+        case .nanoseconds: 3
+        }
+    }
+}
+
 /// `PageType`.
 private let dataPage: Int32 = 0
 private let dictionaryPage: Int32 = 2
@@ -90,26 +101,29 @@ extension ThriftCompact {
     private mutating func schemaElement(_ column: ColumnSchema) {
         element { element in
             element.i32(1, column.type.physical.rawValue)
+            if column.type.isWide { element.i32(2, Int32(ColumnType.wideBytes)) }
             element.i32(3, column.nullable ? 1 : 0)
             element.string(4, column.name)
             if let converted = column.type.converted { element.i32(6, converted) }
             switch column.type {
             case .string:
                 element.structure(10) { $0.structure(1) { _ in } }
-            case .decimal(let scale):
+            case .decimal(let digits, let scale):
                 element.i32(7, Int32(scale))
-                element.i32(8, Int32(ColumnType.decimalDigits))
+                element.i32(8, Int32(digits))
                 element.structure(10) {
                     $0.structure(5) {
                         $0.i32(1, Int32(scale))
-                        $0.i32(2, Int32(ColumnType.decimalDigits))
+                        $0.i32(2, Int32(digits))
                     }
                 }
-            case .timestampMicrosUTC:
+            case .date:
+                element.structure(10) { $0.structure(6) { _ in } }
+            case .timestamp(let unit, let isUTC):
                 element.structure(10) {
                     $0.structure(8) {
-                        $0.bool(1, true)
-                        $0.structure(2) { $0.structure(2) { _ in } }
+                        $0.bool(1, isUTC)
+                        $0.structure(2) { $0.structure(unit.field) { _ in } }
                     }
                 }
             case .int32, .int64, .double, .bool: break

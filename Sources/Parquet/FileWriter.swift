@@ -29,8 +29,9 @@ public struct FileWriter: ~Copyable, Sendable {
     ) throws(ParquetError) {
         precondition(!schema.isEmpty, "a table without columns")
         precondition(Set(schema.map(\.name)).count == schema.count, "two columns of one name")
-        for case .decimal(let scale) in schema.map(\.type) {
-            precondition(0...ColumnType.decimalDigits ~= scale, "a decimal's scale is 0 to 18")
+        for case .decimal(let digits, let scale) in schema.map(\.type) {
+            precondition(1...ColumnType.digitsMax ~= digits, "a decimal has 1 to 38 digits")
+            precondition(0...digits ~= scale, "a decimal's scale is 0 to its digits")
         }
         self.memory = memory
         memory.encoder.path = path

@@ -8,11 +8,14 @@ public struct ParquetError: Error, Hashable, Sendable, CustomStringConvertible {
 
     public var operation: Operation
     public var path: String
+    /// The column that is at fault, where one is.
+    public var column: String?
     public var reason: String
 
-    init(_ operation: Operation, _ path: String, reason: String) {
+    init(_ operation: Operation, _ path: String, column: String? = nil, reason: String) {
         self.operation = operation
         self.path = path
+        self.column = column
         self.reason = reason
     }
 
@@ -22,5 +25,7 @@ public struct ParquetError: Error, Hashable, Sendable, CustomStringConvertible {
         self.init(operation, path, reason: unsafe String(cString: strerror(code)))
     }
 
-    public var description: String { "cannot \(operation.rawValue) \(path): \(reason)" }
+    public var description: String {
+        "cannot \(operation.rawValue) \(path): \(column.map { "column \($0): " } ?? "")\(reason)"
+    }
 }

@@ -14,6 +14,15 @@ extension ByteBuffer {
             let target = unsafe reserve(values.count / 8 + 8)
             let words = unsafe UnsafeRawPointer(values.words).assumingMemoryBound(to: UInt64.self)
             advance(by: unsafe packBits(words, count: values.count, width: 1, to: target))
+        case .fixedByteArray:
+            guard let high = unsafe values.high else { preconditionFailure("no upper words") }
+            let target = unsafe reserve(values.count * 16)
+            for i in 0..<values.count {
+                unsafe target.storeBytes(of: high[i].bigEndian, toByteOffset: i * 16, as: Int64.self)
+                unsafe target.storeBytes(of: values.words[i].bigEndian, toByteOffset: i * 16 + 8, as: Int64.self)
+            }
+            advance(by: values.count * 16)
+        case .int96, .float: preconditionFailure("types that are read and never written")
         case .byteArray:
             let text = unsafe UnsafeRawPointer(values.text.unsafelyUnwrapped)
             for i in 0..<values.count {

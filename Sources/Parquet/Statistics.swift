@@ -29,7 +29,17 @@ struct Statistics {
             if greatest == 0 { greatest = 0.0 }
             min = littleEndianBytes(least.bitPattern)
             max = littleEndianBytes(greatest.bitPattern)
-        case .int32, .int64, .bool, .timestampMicrosUTC, .decimal:
+        case .decimal(let digits, _) where type.isWide:
+            var (least, greatest) = (values.wide(0), values.wide(0))
+            for i in 1..<values.count {
+                least = Swift.min(least, values.wide(i))
+                greatest = Swift.max(greatest, values.wide(i))
+            }
+            let limit = ColumnType.decimalLimit(digits)
+            precondition(least > -limit && greatest < limit, "more than \(digits) digits")
+            min = littleEndianBytes(least).reversed()
+            max = littleEndianBytes(greatest).reversed()
+        case .int32, .int64, .bool, .date, .timestamp, .decimal:
             var (least, greatest) = (Int64.max, Int64.min)
             for i in 0..<values.count {
                 let word = unsafe values.words[i]
@@ -37,9 +47,10 @@ struct Statistics {
                 greatest = Swift.max(greatest, word)
             }
             switch type {
-            case .decimal:
-                precondition(least >= -ColumnType.decimalMax && greatest <= ColumnType.decimalMax, "more than 18 digits")
-            case .int32:
+            case .decimal(let digits, _):
+                let limit = Int64(ColumnType.decimalLimit(digits))
+                precondition(least > -limit && greatest < limit, "more than \(digits) digits")
+            case .int32, .date:
                 precondition(least >= Int32.min && greatest <= Int32.max, "not an int32")
             case .bool:
                 precondition(least >= 0 && greatest <= 1, "not a bool")

@@ -30,8 +30,8 @@ struct ThriftReader {
     mutating func structure(
         _ body: (inout ThriftReader, _ field: Int, _ kind: Kind) throws(CorruptBytes) -> Void
     ) throws(CorruptBytes) {
-        depth += 1
-        guard depth <= Bounds.footerDepth else { throw CorruptBytes("structures too deep within each other") }
+        try descend()
+        defer { depth -= 1 }
         var field: Int64 = 0
         while true {
             let head = try bytes.byte()
@@ -41,12 +41,18 @@ struct ThriftReader {
             guard !overflow, let id = Int16(exactly: field) else { throw CorruptBytes("a field's number is out of range") }
             try body(&self, Int(id), try ThriftReader.kind(head & 15))
         }
-        depth -= 1
+    }
+
+    /// Into a structure, list or map: what is too deep would overflow the stack.
+    private mutating func descend() throws(CorruptBytes) {
+        guard depth < Bounds.footerDepth else { throw CorruptBytes("structures too deep within each other") }
+        depth += 1
     }
 
     /// A whole number of any width. Requires of the bytes: the field is one.
     mutating func integer(_ kind: Kind) throws(CorruptBytes) -> Int {
         switch kind {
+        case .i8: return Int(Int8(bitPattern: try bytes.byte()))
         case .i16, .i32, .i64: return Int(try bytes.zigzag())
         default: throw CorruptBytes("expected a whole number, found a \(kind)")
         }
@@ -57,9 +63,24 @@ struct ThriftReader {
         return value
     }
 
+    /// A field's truth value, which stands in its head.
+    func bool(_ kind: Kind) throws(CorruptBytes) -> Bool {
+        guard kind == .true || kind == .false else { throw CorruptBytes("expected a truth value, found a \(kind)") }
+        return kind == .true
+    }
+
+    /// A structure within this one.
+    mutating func structure(
+        _ kind: Kind, _ body: (inout ThriftReader, _ field: Int, _ kind: Kind) throws(CorruptBytes) -> Void
+    ) throws(CorruptBytes) {
+        guard kind == .structure else { throw CorruptBytes("expected a structure, found a \(kind)") }
+        try structure(body)
+    }
+
     mutating func string(_ kind: Kind) throws(CorruptBytes) -> String {
         guard kind == .binary else { throw CorruptBytes("expected a text, found a \(kind)") }
-        return String(decoding: bytes.bytes[try bytes.take(try bytes.count())], as: UTF8.self)
+        let text = try bytes.take(try bytes.count())
+        return unsafe String(decoding: text.rest, as: UTF8.self)
     }
 
     /// Lends the reader once for each element.
@@ -67,6 +88,8 @@ struct ThriftReader {
         _ kind: Kind, _ body: (inout ThriftReader, _ kind: Kind) throws(CorruptBytes) -> Void
     ) throws(CorruptBytes) {
         guard kind == .list || kind == .set else { throw CorruptBytes("expected a list, found a \(kind)") }
+        try descend()
+        defer { depth -= 1 }
         let head = try bytes.byte()
         let count = head >> 4 == 15 ? try bytes.count() : Int(head >> 4)
         let element = try ThriftReader.kind(head & 15)
@@ -79,12 +102,14 @@ struct ThriftReader {
         case .true, .false: break
         case .i8: _ = try bytes.byte()
         case .i16, .i32, .i64: _ = try bytes.varint()
-        case .double: _ = try bytes.take(8)
-        case .binary: _ = try bytes.take(try bytes.count())
+        case .double: try bytes.skip(8)
+        case .binary: try bytes.skip(try bytes.count())
         case .list, .set: try list(kind) { (reader, kind) throws(CorruptBytes) in try reader.skipElement(kind) }
         case .map:
             let count = try bytes.count()
             guard count > 0 else { return }
+            try descend()
+            defer { depth -= 1 }
             let kinds = try bytes.byte()
             for _ in 0..<count {
                 try skipElement(try ThriftReader.kind(kinds >> 4))

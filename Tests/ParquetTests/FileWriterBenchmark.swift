@@ -82,7 +82,7 @@ struct FileWriterBenchmark {
     }
 }
 
-private func cpuNanoseconds() -> Int {
+func cpuNanoseconds() -> Int {
     var time = timespec()
     _ = unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
     return time.tv_sec * 1_000_000_000 + time.tv_nsec

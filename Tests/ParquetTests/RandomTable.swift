@@ -7,7 +7,9 @@ extension Table {
         let rowCount = groups.reduce(0, +)
         let types: [ColumnType] = [
             .string, .int32, .int64, .double, .bool, .timestampMicrosUTC, .decimal(scale: 0), .decimal(scale: 4),
-            .decimal(scale: 18),
+            .decimal(scale: 18), .date, .timestamp(.milliseconds, isUTC: true), .timestamp(.microseconds, isUTC: false),
+            .timestamp(.nanoseconds, isUTC: false), .decimal(digits: 9, scale: 2), .decimal(digits: 19, scale: 3),
+            .decimal(digits: 38, scale: 10),
         ]
         var columns: [TableColumn] = []
         for (position, type) in (types + types).enumerated() {
@@ -45,8 +47,27 @@ extension TableColumn {
             let share = [0, 1, 0.5, 0.01].randomElement(using: &generator)!
             words = (0..<rowCount).map { _ in Double.random(in: 0..<1, using: &generator) < share ? 1 : 0 }
         case .int32: words = integers(rowCount, Int64(Int32.min)...Int64(Int32.max), &generator)
-        case .int64, .timestampMicrosUTC: words = integers(rowCount, Int64.min...Int64.max, &generator)
-        case .decimal: words = integers(rowCount, -999_999_999_999_999_999...999_999_999_999_999_999, &generator)
+        case .date: words = integers(rowCount, -700_000...2_900_000, &generator)
+        // DuckDB reads milliseconds as microseconds.
+        case .timestamp(.milliseconds, _):
+            words = integers(rowCount, -9_000_000_000_000_000...9_000_000_000_000_000, &generator)
+        case .int64, .timestamp: words = integers(rowCount, Int64.min...Int64.max, &generator)
+        case .decimal(let digits, _) where schema.type.isWide: fillWide(rowCount, digits, &generator)
+        case .decimal(let digits, _):
+            let limit = Int64((0..<digits).reduce(1) { limit, _ in limit * 10 }) - 1
+            words = integers(rowCount, -limit...limit, &generator)
+        }
+    }
+
+    private mutating func fillWide(_ rowCount: Int, _ digits: Int, _ generator: inout SeededGenerator) {
+        let limit = (0..<digits).reduce(Int128(1)) { limit, _ in limit * 10 } - 1
+        let bits = Int.random(in: 0..<128, using: &generator)
+        for _ in 0..<rowCount {
+            let random = Int128(truncatingIfNeeded: generator.next()) << 64 | Int128(generator.next())
+            let value = [limit, -limit, 0, -1].randomElement(using: &generator)!
+            let kept = Int.random(in: 0..<4, using: &generator) == 0 ? value : (random >> Int128(bits)) % (limit + 1)
+            high.append(Int64(truncatingIfNeeded: kept >> 64))
+            words.append(Int64(truncatingIfNeeded: kept))
         }
     }
 

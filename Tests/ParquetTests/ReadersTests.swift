@@ -38,9 +38,10 @@ import Testing
         for (suffix, valid) in [("", nil), ("_sometimes", sometimes), ("_late", lateOnly)] as [(String, [UInt8]?)] {
             for type in [ColumnType.int64, .timestampMicrosUTC] {
                 columns += [
-                    TableColumn("\(type)_plain\(suffix)", type, words: random, valid: valid, encoding: "PLAIN"),
-                    TableColumn("\(type)_delta\(suffix)", type, words: ascending, valid: valid, encoding: "DELTA_BINARY_PACKED"),
-                    TableColumn("\(type)_dictionary\(suffix)", type, words: few, valid: valid, encoding: "RLE_DICTIONARY"),
+                    TableColumn("\(type.name)_plain\(suffix)", type, words: random, valid: valid, encoding: "PLAIN"),
+                    TableColumn(
+                        "\(type.name)_delta\(suffix)", type, words: ascending, valid: valid, encoding: "DELTA_BINARY_PACKED"),
+                    TableColumn("\(type.name)_dictionary\(suffix)", type, words: few, valid: valid, encoding: "RLE_DICTIONARY"),
                 ]
             }
             columns += [

@@ -19,6 +19,8 @@ struct SeededGenerator: RandomNumberGenerator {
 struct TableColumn {
     var schema: ColumnSchema
     var words: [Int64] = []
+    /// The upper words of a wide type.
+    var high: [Int64] = []
     var valid: [UInt8]?
     var text: [UInt8] = []
     /// The encoding of the data pages in every row group, where a test wants a certain one.
@@ -51,6 +53,7 @@ struct TableColumn {
     func expected(_ row: Int) -> String {
         if let valid, valid[row] == 0 { return "null" }
         let word = words[row]
+        if schema.type.isWide { return String(Int128(high[row]) << 64 | Int128(UInt64(bitPattern: word))) }
         guard schema.type == .string else { return String(word) }
         let bytes = text[Int(word >> 32)..<Int(word >> 32) + Int(word & 0xFFFF_FFFF)]
         let digits = Array("0123456789abcdef".utf8)
@@ -103,8 +106,19 @@ extension ColumnType {
         case .int64: "int64"
         case .double: "double"
         case .bool: "bool"
-        case .timestampMicrosUTC: "timestamp"
-        case .decimal(let scale): "decimal(\(scale))"
+        case .date: "date"
+        case .timestamp(let unit, let isUTC): "timestamp(\(unit.name)\(isUTC ? ",UTC" : ""))"
+        case .decimal(let digits, let scale): "decimal(\(digits),\(scale))"
+        }
+    }
+}
+
+extension TimestampUnit {
+    var name: String {
+        switch self {
+        case .milliseconds: "ms"
+        case .microseconds: "us"
+        case .nanoseconds: "ns"
         }
     }
 }
@@ -118,17 +132,20 @@ func withColumnData(
     var failure: ParquetError?
     unsafe column.words.withUnsafeBufferPointer { words in
         unsafe (column.valid ?? []).withUnsafeBufferPointer { valid in
-            unsafe column.text.withUnsafeBytes { text in
-                // An empty array may have no address at all.
-                let nothing = unsafe UnsafePointer<Int64>(bitPattern: 8).unsafelyUnwrapped
-                let data = unsafe ColumnData(
-                    words: words.baseAddress.map { unsafe $0 + start } ?? nothing,
-                    valid: column.valid == nil ? nil : valid.baseAddress.map { unsafe $0 + start },
-                    text: column.schema.type == .string ? text : nil)
-                do throws(ParquetError) {
-                    try withColumnData(columns.dropFirst(), from: start, lent + [data], body)
-                } catch {
-                    failure = error
+            unsafe column.high.withUnsafeBufferPointer { high in
+                unsafe column.text.withUnsafeBytes { text in
+                    // An empty array may have no address at all.
+                    let nothing = unsafe UnsafePointer<Int64>(bitPattern: 8).unsafelyUnwrapped
+                    let data = unsafe ColumnData(
+                        words: words.baseAddress.map { unsafe $0 + start } ?? nothing,
+                        valid: column.valid == nil ? nil : valid.baseAddress.map { unsafe $0 + start },
+                        text: column.schema.type == .string ? text : nil,
+                        high: column.schema.type.isWide ? high.baseAddress.map { unsafe $0 + start } ?? nothing : nil)
+                    do throws(ParquetError) {
+                        try withColumnData(columns.dropFirst(), from: start, lent + [data], body)
+                    } catch {
+                        failure = error
+                    }
                 }
             }
         }

@@ -27,12 +27,15 @@ enum Layers {
         "Aggregates": Module(layer: 2, mayImport: ["Records", "CKernels"]),
         "RocksDB": Module(layer: 1, mayImport: ["CRocksDB"]),
         "Kafka": Module(layer: 1, mayImport: ["CRdKafka"]),
-        "Parquet": Module(layer: 1, mayImport: ["CZstd"]),
+        "Parquet": Module(layer: 1, mayImport: ["CZstd", "CSnappy", "CZlib", "CLZ4"]),
         "Records": Module(layer: 1, mayImport: ["CSimdJSON"]),
         "CRocksDB": Module(layer: 0, mayImport: []),
         "CRdKafka": Module(layer: 0, mayImport: []),
         "CSimdJSON": Module(layer: 0, mayImport: []),
         "CZstd": Module(layer: 0, mayImport: []),
+        "CSnappy": Module(layer: 0, mayImport: []),
+        "CZlib": Module(layer: 0, mayImport: []),
+        "CLZ4": Module(layer: 0, mayImport: []),
         "CKernels": Module(layer: 0, mayImport: []),
     ]
 

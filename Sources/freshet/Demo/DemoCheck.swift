@@ -127,31 +127,32 @@ struct DemoCheck {
         return ledger.rejections[partition][offset] == nil && event.time * 1_000 <= watermark && recount.takes(event)
     }
 
+    private static let rowsOfBatch = 1 << 16
+
     private mutating func checkPart(
         _ path: String, _ recount: Recount, _ histories: [Recount.History], _ byKey: [[Int64]: Int], _ seen: inout [[Bool]],
         _ deadline: Int64
     ) throws {
-        let reader = try FileReader(path: path)
+        let reader = try TableReader(path: path)
         let view = recount.view
-        let names = reader.schema.map(\.name)
         func position(_ name: String) throws -> Int {
-            guard let index = names.firstIndex(of: name) else {
+            guard let index = try reader.position(of: name) else {
                 throw CommandFailure(message: "freshet: \(path) has no column \(name)", status: CommandFailure.worldFailed)
             }
             return index
         }
-        for group in 0..<reader.groupCount {
-            let partitions = try reader.read(group: group, column: position("partition"))
-            let offsets = try reader.read(group: group, column: position("offset"))
-            let times = try reader.read(group: group, column: position("event_timestamp"))
-            var entity: [ColumnValues] = []
-            for field in view.entity {
-                entity.append(try reader.read(group: group, column: position(recount.fields[field].rawValue)))
-            }
-            var values: [ColumnValues] = []
-            for value in view.values { values.append(try reader.read(group: group, column: position(value.name))) }
+        let names =
+            ["partition", "offset", "event_timestamp"] + view.entity.map { recount.fields[$0].rawValue }
+            + view.values.map(\.name)
+        var scan = try reader.scan(names.map(position))
+        while true {
+            let rowCount = try scan.next(rowsMax: DemoCheck.rowsOfBatch)
+            if rowCount == 0 { break }
+            let (partitions, offsets, times) = (scan.columns[0], scan.columns[1], scan.columns[2])
+            let entity = scan.columns[3..<3 + view.entity.count]
+            let values = scan.columns[(3 + view.entity.count)...]
 
-            for row in 0..<reader.rowCount(ofGroup: group) {
+            for row in 0..<rowCount {
                 let (partition, offset) = (Int(partitions.words[row]), Int(offsets.words[row]))
                 func place() -> String { "\(view.name) partition \(partition) offset \(offset)" }
                 score.rows += 1
@@ -178,7 +179,7 @@ struct DemoCheck {
                 if score.rows % 100 != 0 && Clock.monotonic() >= deadline { continue }
                 score.rowsRecounted += 1
                 let history = histories[byKey[key]!]
-                for (index, column) in values.enumerated() {
+                for (index, column) in zip(view.values.indices, values) {
                     guard let expected = recount.value(index, of: history, at: event.time * 1_000) else { continue }
                     score.rowValues += 1
                     let found = DemoCheck.value(column, row)
@@ -194,10 +195,10 @@ struct DemoCheck {
         if column.isNull(row) { return .null }
         let word = column.words[row]
         switch column.type {
-        case .int64, .int32, .decimal: return .int64(word)
+        case .int64, .int32, .date, .decimal: return .int64(word)
         case .double: return .double(Double(bitPattern: UInt64(bitPattern: word)))
         case .bool: return .bool(word != 0)
-        case .timestampMicrosUTC: return .timestamp(EventTime(microseconds: word))
+        case .timestamp(let unit, _): return unit.microseconds(word).map { .timestamp(EventTime(microseconds: $0)) } ?? .null
         case .string: return .string(String(decoding: column.text(row), as: UTF8.self))
         }
     }

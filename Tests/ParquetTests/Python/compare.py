@@ -18,9 +18,16 @@ decimal.getcontext().prec = 40
 
 def arrow_type(name):
     if name.startswith("decimal"):
-        return pa.decimal128(18, int(name[8:-1]))
+        return pa.decimal128(*map(int, name[8:-1].split(",")))
+    if name.startswith("timestamp"):
+        unit, *zone = name[10:-1].split(",")
+        return pa.timestamp(unit, tz=zone[0] if zone else None)
     return {"string": pa.string(), "int32": pa.int32(), "int64": pa.int64(), "double": pa.float64(), "bool": pa.bool_(),
-            "timestamp": pa.timestamp("us", tz="UTC")}[name]
+            "date": pa.date32()}[name]
+
+
+def is_wide(name):
+    return name.startswith("decimal") and int(name[8:-1].split(",")[0]) > 18
 
 
 def as_double(word):
@@ -29,9 +36,13 @@ def as_double(word):
 
 def words(column, name):
     """The values of an Arrow column in the form of the JSON file."""
-    if name == "timestamp":
-        column = column.cast(pa.timestamp("us")).cast(pa.int64()) if not isinstance(column, pa.ChunkedArray) else \
-            pa.chunked_array([c.view(pa.int64()) for c in column.chunks], pa.int64())
+    if name.startswith("timestamp"):
+        # Engines have units and zones of their own; the instant is what has to be the same.
+        unit = name[10:12]
+        column = column.cast(pa.timestamp(unit, tz=column.type.tz))
+        column = pa.chunked_array([c.view(pa.int64()) for c in column.chunks], pa.int64())
+    if name == "date":
+        column = pa.chunked_array([c.view(pa.int32()) for c in column.chunks], pa.int32())
     values = column.to_pylist()
     if name == "string":
         return [None if v is None else v.encode().hex() for v in values]
@@ -40,7 +51,7 @@ def words(column, name):
     if name == "bool":
         return [None if v is None else int(v) for v in values]
     if name.startswith("decimal"):
-        scale = int(name[8:-1])
+        scale = int(name[8:-1].split(",")[1])
         return [None if v is None else int(v.scaleb(scale)) for v in values]
     return values
 
@@ -74,16 +85,20 @@ def expected_bounds(values, name):
     if name == "string":
         least, greatest = min(map(bytes.fromhex, values)), max(map(bytes.fromhex, values))
         return (least, greatest) if max(len(least), len(greatest)) <= 64 else None
-    layout = {"int32": "<i", "bool": "<b"}.get(name, "<q")
+    if is_wide(name):
+        return min(values).to_bytes(16, "big", signed=True), max(values).to_bytes(16, "big", signed=True)
+    layout = {"int32": "<i", "date": "<i", "bool": "<b"}.get(name, "<q")
     return struct.pack(layout, min(values)), struct.pack(layout, max(values))
 
 
 def raw(value, name):
+    if isinstance(value, bytes):
+        return value
     if name == "string":
-        return value.encode() if isinstance(value, str) else value
-    if name == "timestamp" or name.startswith("decimal") or name == "int64":
+        return value.encode()
+    if name.startswith(("timestamp", "decimal")) or name == "int64":
         return struct.pack("<q", value)
-    return struct.pack({"int32": "<i", "double": "<d", "bool": "<b"}[name], value)
+    return struct.pack({"int32": "<i", "date": "<i", "double": "<d", "bool": "<b"}[name], value)
 
 
 def check_statistics(group, position, column, values, *what):
@@ -105,9 +120,8 @@ def check_statistics(group, position, column, values, *what):
     check(statistics.has_min_max == (bounds is not None), *what, "has_min_max", statistics.has_min_max)
     if bounds is None:
         return
-    if name in ("string", "timestamp", "int32", "int64", "double", "bool") or name.startswith("decimal"):
-        got = tuple(raw(v, name) for v in (statistics.min_raw, statistics.max_raw))
-        check(got == bounds, *what, "bounds", got, "expected", bounds)
+    got = tuple(raw(v, name) for v in (statistics.min_raw, statistics.max_raw))
+    check(got == bounds, *what, "bounds", got, "expected", bounds)
 
 
 def check_filters(path, column, values, *what):

@@ -2,7 +2,7 @@ import Foundation
 import Parquet
 import Testing
 
-@Suite struct FileReaderTests {
+@Suite struct TableReaderTests {
     @Test(arguments: [[0], [1], [7], [1000], [3000, 0, 500], [70_000], [140_000, 3]])
     func readsWhatWasWritten(groups: [Int]) throws {
         for _ in 0..<3 {
@@ -11,7 +11,7 @@ import Testing
             try withTemporaryFolder { folder in
                 let path = "\(folder)/table.parquet"
                 _ = try table.write(to: path)
-                let difference = try FileReaderTests.difference(table, path)
+                let difference = try TableReaderTests.difference(table, path)
                 #expect(difference == nil, "seed \(seed)")
             }
         }
@@ -19,18 +19,20 @@ import Testing
 
     @Test func readsTheGoldenFile() throws {
         let golden = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Golden/table.parquet")
-        let reader = try FileReader(path: golden.path)
+        let reader = try TableReader(path: golden.path)
         let groups = (0..<reader.groupCount).map { reader.rowCount(ofGroup: $0) }
-        let names = reader.schema.map(\.name)
+        let names = reader.columns.map(\.name)
         let metadata = reader.metadata.map { "\($0.0)=\($0.1)" }
-        let amounts = try reader.read(group: 1, column: 4).words
-        let customers = try reader.read(group: 0, column: 0)
-        let customer = String(decoding: customers.text(8), as: UTF8.self)
+        var scan = try reader.scan([4, 0], groups: 1..<2)
+        let rows = try scan.next(rowsMax: 1000)
+        let amounts = scan.columns[0].words
+        let customer = String(decoding: scan.columns[1].text(8), as: UTF8.self)
         #expect(groups == [200, 100])
+        #expect(rows == 100)
         #expect(names == ["customer_id", "event_timestamp", "count", "average", "amount", "flag", "partition"])
         #expect(metadata == ["pipeline=golden"])
         #expect(amounts == (200..<300).map { $0 * 12_345 - 99 })
-        #expect(customer == "customer 1")
+        #expect(customer == "customer \(208 % 7)")
     }
 
     /// Whatever happens to the bytes: values or an error, never a trap.
@@ -63,7 +65,7 @@ import Testing
                     }
                 }
                 try Data(bytes).write(to: URL(fileURLWithPath: path))
-                do { try FileReaderTests.readAll(path) } catch is ParquetError { refused += 1 }
+                do { try TableReaderTests.readAll(path) } catch is ParquetError { refused += 1 }
             }
             #expect(refused > 500, "seed \(seed)")
         }
@@ -73,48 +75,60 @@ import Testing
         try withTemporaryFolder { folder in
             let path = "\(folder)/x.parquet"
             try Data("no Parquet file at all".utf8).write(to: URL(fileURLWithPath: path))
-            let wrong = #expect(throws: ParquetError.self) { try FileReaderTests.readAll(path) }
+            let wrong = #expect(throws: ParquetError.self) { try TableReaderTests.readAll(path) }
             #expect(wrong?.description == "cannot read \(path): it is not a Parquet file")
-            let missing = #expect(throws: ParquetError.self) { try FileReaderTests.readAll("\(folder)/nothing") }
+            let missing = #expect(throws: ParquetError.self) { try TableReaderTests.readAll("\(folder)/nothing") }
             #expect(missing?.description == "cannot open \(folder)/nothing: No such file or directory")
         }
     }
 
     private static func readAll(_ path: String) throws {
-        let reader = try FileReader(path: path)
-        for group in 0..<reader.groupCount {
-            for column in reader.schema.indices {
-                let values = try reader.read(group: group, column: column)
-                for row in values.words.indices where values.type == .string && !values.isNull(row) { _ = values.text(row) }
+        let reader = try TableReader(path: path)
+        var scan = try reader.scan(Array(reader.columns.indices))
+        while try scan.next(rowsMax: 250) > 0 {
+            for values in scan.columns {
+                for row in 0..<values.count where values.type == .string && !values.isNull(row) { _ = values.text(row) }
             }
         }
     }
 
     /// The first value that is not as it was written.
     private static func difference(_ table: Table, _ path: String) throws -> String? {
-        let reader = try FileReader(path: path)
-        guard reader.schema == table.columns.map(\.schema) else { return "schema \(reader.schema)" }
+        let reader = try TableReader(path: path)
+        let schema = reader.columns.map(\.schema)
+        guard schema == table.columns.map(\.schema) else { return "schema \(schema)" }
         guard reader.metadata.map({ $0.0 + $0.1 }) == table.metadata.map({ $0.0 + $0.1 }) else { return "metadata" }
         let groups = table.groups.filter { $0 > 0 }
         guard (0..<reader.groupCount).map({ reader.rowCount(ofGroup: $0) }) == groups else { return "groups" }
-        for (position, column) in table.columns.enumerated() {
-            var start = 0
-            for (group, rowCount) in groups.enumerated() {
-                let values = try reader.read(group: group, column: position)
-                guard values.words.count == rowCount else { return "\(column.schema.name): \(values.words.count) rows" }
-                for row in 0..<rowCount {
-                    var found = TableColumn("", values.type)
-                    found.words = [values.words[row]]
-                    if values.isNull(row) { found.valid = [0] }
-                    found.text = values.text
-                    if found.expected(0) != column.expected(start + row) {
-                        return
-                            "\(column.schema.name) row \(start + row): \(found.expected(0)), wrote \(column.expected(start + row))"
-                    }
+        // Batches of one row, of a few, of less than a page and of more than a row group.
+        let rowsMax = [1, 7, 1000, 50_000, 1_000_000].randomElement()!
+        guard rowsMax > 1 || reader.rowCount < 1000 else { return nil }
+        var scan = try reader.scan(Array(table.columns.indices))
+        var start = 0
+        while true {
+            let rowCount = try scan.next(rowsMax: rowsMax)
+            if rowCount == 0 { break }
+            for (column, values) in zip(table.columns, scan.columns) {
+                guard values.count == rowCount else { return "\(column.schema.name): \(values.count) rows" }
+                for row in 0..<rowCount where values.described(row) != column.expected(start + row) {
+                    let (found, wrote) = (values.described(row), column.expected(start + row))
+                    return "\(column.schema.name) row \(start + row): \(found), wrote \(wrote), batches of \(rowsMax)"
                 }
-                start += rowCount
             }
+            start += rowCount
         }
-        return nil
+        return start == groups.reduce(0, +) ? nil : "\(start) rows"
+    }
+}
+
+extension ColumnValues {
+    /// A value in the form of `TableColumn.expected`.
+    func described(_ row: Int) -> String {
+        var column = TableColumn("", type)
+        column.words = [words[row]]
+        if type.isWide { column.high = [high[row]] }
+        if isNull(row) { column.valid = [0] }
+        column.text = text
+        return column.expected(0)
     }
 }

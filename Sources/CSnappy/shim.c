@@ -1,0 +1,1 @@
+// Nothing but the module map: the library does the work.
