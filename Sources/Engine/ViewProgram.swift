@@ -215,6 +215,11 @@ public final class ViewProgram {
         return time - retention - TimeSpan(microseconds: olderShift)
     }
 
+    /// The first instant at which no value depends on an event at `time` or before it; nil where one depends on all there ever was.
+    public func firstExact(after time: EventTime) -> EventTime? {
+        retention.map { time + $0 + TimeSpan(microseconds: olderShift) }
+    }
+
     /// How far logs are done with, when rows at or before `finished` are out.
     func horizon(at finished: EventTime) -> LogHorizon {
         let reach = reach(at: finished).microseconds

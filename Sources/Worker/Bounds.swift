@@ -18,6 +18,11 @@ enum Bounds {
     static let pollMilliseconds = 50
     /// Seconds between looks for new partitions and topics.
     static let discoverySeconds = 10
+    /// Of the memory limit for each record that may be read beyond the partition that is furthest behind: an event and its
+    /// waiting row take about 100 bytes, so a fifth of the limit at most waits for slow partitions;
+    static let memoryPerWaitingRecord = 512
+    /// but so many may wait anyhow, lest what is held and fetched again outweigh what is read.
+    static let waitingRecordsMin = 16 * batchRecords
     /// Between two looks at how far the topics' ends are.
     static let lagMicroseconds: Int64 = 100_000
     /// Between two lines of a live run about itself.

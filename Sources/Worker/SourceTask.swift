@@ -96,6 +96,44 @@ final class SourceTask {
         if isFinished { partitions[partition]?.isFinished = true }
     }
 
+    /// Reads a partition, of which nothing was read yet, from an offset on.
+    func start(_ partition: Int32, at offset: Int64) {
+        store()
+        partitions[partition]?.nextOffset = offset
+    }
+
+    func isFinished(_ partition: Int32) -> Bool {
+        store()
+        return partitions[partition]?.isFinished ?? false
+    }
+
+    /// Whether more of a partition is known to be there, or may be.
+    func hasMore(_ partition: Int32) -> Bool {
+        store()
+        return partitions[partition].map { !$0.isFinished && !$0.isAtEnd } ?? false
+    }
+
+    func watermark(of partition: Int32) -> EventTime {
+        store()
+        return partitions[partition].map { $0.newest - outOfOrderness } ?? .distantPast
+    }
+
+    /// Of the partition whose record came last: its watermark, and its newest event time if it has one.
+    var currentWatermark: EventTime { current.newest - outOfOrderness }
+    var currentNewest: EventTime? { current.newest > .distantPast ? current.newest : nil }
+
+    /// The least of the newest event times of the partitions that have more to give. One at its end does not count, nor, in a
+    /// live run, one that has been silent for the idle timeout, whatever the reason.
+    func leastNewest(now: Int64?) -> EventTime {
+        store()
+        var least = EventTime.distantFuture
+        for progress in partitions.values where !progress.isFinished && !progress.isAtEnd {
+            if let now, now - progress.lastRecordAt >= plan.idleTimeout.microseconds { continue }
+            least = min(least, progress.newest)
+        }
+        return least
+    }
+
     var isFinished: Bool {
         store()
         return partitions.values.allSatisfy(\.isFinished)

@@ -14,12 +14,12 @@ extension Worker {
         }
         defer { consumer.close() }
         wake = { consumer.wake() }
-        let topics = TopicReader(consumer, tasks: tasks, isBounded: options.isBounded, log: log)
+        let topics = TopicReader(consumer, tasks: tasks, options, log: log)
         if !options.isBounded || options.stateDirectory != nil {
             didCommit = { positions in topics.commitOffsets(positions) }
         }
         if options.isBounded {
-            try topics.addBounded()
+            try topics.addBounded(views: programs)
         } else {
             try topics.discover()
         }
@@ -36,6 +36,7 @@ extension Worker {
             try topics.takeFindings()
         }
         topics.stopAsking()
+        topics.finishReading()
         if !options.isBounded || options.stateDirectory != nil {
             // The last commit happens after reading; its offsets are for lag tools only.
             didCommit = { positions in topics.commitOffsets(positions, waiting: true) }
@@ -63,6 +64,7 @@ extension Worker {
         }
         batch.removeAll()
         for task in topics.tasks { try dispatch(task, receivedAt: monotonic) }
+        try topics.align(now: monotonic)
         try endTurn()
         // It asks librdkafka about every partition.
         guard monotonic - lagPublishedAt >= Bounds.lagMicroseconds else { return }
@@ -77,11 +79,18 @@ extension Worker {
     ) throws {
         let task = topics.tasks[index]
         let partition = batch[range.lowerBound].partition
+        guard !task.isFinished(partition) else { return }
         let end = topics.end(index, partition)
         let maxAhead = task.plan.maxAhead
+        let to = topics.to
+        var isFirst = topics.awaitsFirst(index, partition)
+        var taken = 0
         for position in range {
             let message = batch[position]
-            guard message.offset < end else { break }
+            guard message.offset < end else {
+                topics.finish(index, partition)
+                break
+            }
             let timestamp = message.timestampMilliseconds.map { EventTime(microseconds: $0 &* 1_000) }
             let raw = unsafe RawRecord(value: message.value, readableBytes: 0)
             unsafe try task.accept(
@@ -90,219 +99,18 @@ extension Worker {
             if task.isFull || task.records.text.count >= Bounds.batchBytes {
                 try dispatch(task, receivedAt: monotonic)
             }
+            taken += 1
+            if isFirst, let newest = task.currentNewest {
+                isFirst = false
+                topics.tookFirst(index, partition, newest)
+            }
+            // What is not late after this comes at or after `to`, whatever the partition still holds.
+            if task.currentWatermark >= to {
+                topics.finish(index, partition)
+                break
+            }
         }
+        topics.didRead(taken, index, partition)
         if batch[range.upperBound - 1].offset >= end - 1 { task.reachedEnd(partition, isFinished: true) }
-    }
-}
-
-/// Which partitions of which topics are read, from where, and up to where.
-final class TopicReader: @unchecked Sendable {
-    private let consumer: KafkaConsumer
-    let tasks: [SourceTask]
-    private let isBounded: Bool
-    private let log: Logger
-    private var taskIndexes: [[Int]] = []
-    private var missing: Set<String> = []
-    /// Per task and partition, the offset at which a bounded run ends.
-    private var ends: [[Int32: Int64]]
-    private var total: Int64 = 0
-
-    init(_ consumer: KafkaConsumer, tasks: [SourceTask], isBounded: Bool, log: Logger) {
-        self.consumer = consumer
-        self.tasks = tasks
-        self.isBounded = isBounded
-        self.log = log
-        ends = Array(repeating: [:], count: tasks.count)
-    }
-
-    private var topics: [String] { Set(tasks.map(\.plan.topic)).sorted() }
-
-    func tasksOfTopic(_ topic: Int) -> [Int] {
-        while taskIndexes.count <= topic {
-            let name = consumer.topic(at: taskIndexes.count)
-            taskIndexes.append(tasks.indices.filter { tasks[$0].plan.topic == name })
-        }
-        return taskIndexes[topic]
-    }
-
-    // MARK: - Live
-
-    /// Starts to read partitions that are new; topics that do not exist are waited for.
-    func discover() throws {
-        guard let counts = askForCounts() else { return }
-        try read(counts)
-    }
-
-    /// As `discover`, without waiting for the brokers: starts to ask, and `takeFindings` acts on the answer.
-    func askBeside() {
-        guard findings.beginAsking() else { return }
-        asking?.join()
-        asking = WorkThread { [self] in findings.put(askForCounts()) }
-    }
-
-    /// Starts to read what was found beside.
-    func takeFindings() throws {
-        if let counts = findings.take() { try read(counts) }
-    }
-
-    /// Waits until the question that is under way has ended.
-    func stopAsking() {
-        asking?.join()
-        asking = nil
-    }
-
-    private var asking: WorkThread?
-    private let findings = Findings()
-
-    /// What the thread that asks hands to the one that reads.
-    private final class Findings: @unchecked Sendable {
-        private let monitor = Monitor()
-        private var isAsking = false
-        private var counts: [Int?]?
-
-        /// False while an earlier question is open.
-        func beginAsking() -> Bool {
-            monitor.locked {
-                defer { isAsking = true }
-                return !isAsking
-            }
-        }
-
-        func put(_ counts: [Int?]?) {
-            monitor.locked {
-                self.counts = counts
-                isAsking = false
-            }
-        }
-
-        func take() -> [Int?]? {
-            monitor.locked {
-                defer { counts = nil }
-                return counts
-            }
-        }
-    }
-
-    private func askForCounts() -> [Int?]? {
-        do throws(KafkaError) {
-            return try consumer.partitionCounts(of: topics, timeout: .seconds(2))
-        } catch {
-            log.warning("\(error)")
-            return nil
-        }
-    }
-
-    private func read(_ counts: [Int?]) throws {
-        for (topic, count) in zip(topics, counts) {
-            guard let count else {
-                if missing.insert(topic).inserted { log.notice("topic \(topic) does not exist yet; waiting for it") }
-                continue
-            }
-            missing.remove(topic)
-            var positions: [(TopicPartition, StartPosition)] = []
-            for partition in 0..<Int32(count) {
-                let key = TopicPartition(topic, partition)
-                guard !reading.contains(key) else { continue }
-                reading.insert(key)
-                positions.append((key, start(of: key)))
-            }
-            guard !positions.isEmpty else { continue }
-            log.info("reading \(positions.count) partitions of topic \(topic)")
-            try consumer.add(positions)
-        }
-    }
-
-    private var reading: Set<TopicPartition> = []
-
-    /// The least position of the sources that read the partition.
-    private func start(of key: TopicPartition) -> StartPosition {
-        var least: Int64?
-        for task in tasks where task.plan.topic == key.topic {
-            task.addPartition(key.partition, now: Clock.monotonic())
-            let next = task.nextOffset(of: key.partition) ?? 0
-            least = min(least ?? next, next)
-        }
-        guard let least, least > 0 else { return .beginning }
-        return .offset(least)
-    }
-
-    // MARK: - Bounded
-
-    /// All partitions as they are now, up to their ends of now.
-    func addBounded() throws {
-        let counts = try consumer.partitionCounts(of: topics, timeout: .seconds(30))
-        var positions: [(TopicPartition, StartPosition)] = []
-        for (topic, count) in zip(topics, counts) {
-            guard let count else { throw WorkerError("topic \(topic) does not exist") }
-            for partition in 0..<Int32(count) {
-                let key = TopicPartition(topic, partition)
-                let (low, high) = try consumer.watermarks(of: key, timeout: .seconds(30))
-                let start = start(of: key)
-                for index in tasks.indices where tasks[index].plan.topic == topic {
-                    ends[index][partition] = high
-                    let next = max(low, tasks[index].nextOffset(of: partition) ?? 0)
-                    total += max(0, high - next)
-                    if next >= high { tasks[index].reachedEnd(partition, isFinished: true) }
-                }
-                if high > low { positions.append((key, start)) }
-            }
-        }
-        try consumer.assign(positions)
-    }
-
-    /// The offset at which a task's reading of a partition ends, as it was fixed at the start; the greatest of all in a live run.
-    func end(_ task: Int, _ partition: Int32) -> Int64 {
-        isBounded ? ends[task][partition] ?? 0 : .max
-    }
-
-    func reachedEnd(_ partition: TopicPartition, _ offset: Int64) {
-        for index in tasks.indices where tasks[index].plan.topic == partition.topic {
-            let isFinished = isBounded && offset >= ends[index][partition.partition] ?? 0
-            tasks[index].reachedEnd(partition.partition, isFinished: isFinished)
-        }
-    }
-
-    func take(_ error: KafkaError) throws {
-        if error.isOffsetOutOfRange {
-            throw WorkerError(
-                "\(error): the records from our position on are gone, most likely by the topic's retention; what they held cannot"
-                    + " be made up for. Start with an empty --state to go on from what the topic still holds")
-        }
-        if error.isFatal { throw WorkerError(error.description) }
-        log.warning("\(error)")
-    }
-
-    // MARK: - For tools and progress
-
-    /// Tells the group's offsets to the brokers, for lag tools; nothing here ever reads them.
-    func commitOffsets(_ positions: [[Int32: Int64]], waiting: Bool = false) {
-        var offsets: [(TopicPartition, nextOffset: Int64)] = []
-        for (task, positions) in zip(tasks, positions) {
-            for (partition, next) in positions where next > 0 {
-                offsets.append((TopicPartition(task.plan.topic, partition), nextOffset: next))
-            }
-        }
-        guard !offsets.isEmpty else { return }
-        if waiting { consumer.commit(offsets, waitingAtMost: .seconds(5)) } else { consumer.commit(offsets) }
-    }
-
-    /// Records that the topics hold beyond what was read.
-    var lag: Int64? {
-        var lag: Int64 = 0
-        for task in tasks {
-            for (partition, progress) in task.partitions {
-                let end =
-                    isBounded
-                    ? ends[task.index][partition]
-                    : consumer.cachedWatermarks(of: TopicPartition(task.plan.topic, partition))?.high
-                if let end { lag += max(0, end - progress.nextOffset) }
-            }
-        }
-        return lag
-    }
-
-    var fraction: Double? {
-        guard isBounded, total > 0, let lag else { return nil }
-        return 1 - Double(lag) / Double(total)
     }
 }

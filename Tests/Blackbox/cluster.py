@@ -51,6 +51,14 @@ class Cluster:
         finally:
             consumer.close()
 
+    def low(self, topic: str, partition: int) -> int:
+        """The first offset that the partition holds."""
+        consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": "low"})
+        try:
+            return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[0]
+        finally:
+            consumer.close()
+
 
 class RealCluster(Cluster):
     def topic(self, name: str, partitions: int) -> str:
@@ -60,6 +68,12 @@ class RealCluster(Cluster):
                           config={"retention.ms": "-1", "message.timestamp.type": "CreateTime"})
         admin.create_topics([wanted])[unique].result(30)
         return unique
+
+    def forget(self, topic: str, partition: int, offset: int) -> int:
+        """Deletes what is before the offset; gives the first that is left."""
+        AdminClient({"bootstrap.servers": self.brokers}).delete_records([TopicPartition(topic, partition, offset)])[
+            TopicPartition(topic, partition, offset)].result(30)
+        return self.low(topic, partition)
 
     def close(self) -> None:
         self.producer.flush(10)
@@ -89,6 +103,10 @@ class MockCluster(Cluster):
         error = self.library.rd_kafka_mock_topic_create(self.mock, unique.encode(), partitions, 1)
         assert error == 0, f"the mock refused topic {unique}: {error}"
         return unique
+
+    def forget(self, topic: str, partition: int, offset: int) -> int:
+        """The mock forgets by itself: it keeps 5 MB."""
+        return self.low(topic, partition)
 
     def close(self) -> None:
         self.producer.flush(10)

@@ -6,6 +6,7 @@ import json
 import random
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -50,14 +51,15 @@ class Topic:
     def partition_of(self, customer: str) -> int:
         return self.spread.randrange(len(self.ends)) if self.spread else zlib.crc32(customer.encode()) % len(self.ends)
 
-    def produce(self, lines: list[bytes]) -> None:
+    def produce(self, lines: list[bytes], shift: Callable[[], int] = lambda: 0) -> None:
+        """`shift`: milliseconds from each event's time to its message's timestamp."""
         messages: list[Message] = []
         for line in lines:
             event = json.loads(line)
             partition = self.partition_of(event["customer"])
             self.arrivals.append(oracle.Arrival(partition, self.ends[partition], line))
             self.ends[partition] += 1
-            messages.append((partition, event["event_time"], event["customer"].encode(), line))
+            messages.append((partition, event["event_time"] + shift(), event["customer"].encode(), line))
         self.cluster.produce(self.name, messages)
 
     def flush(self, partitions: list[int] | None = None) -> None:

@@ -1,0 +1,216 @@
+internal import Engine
+internal import Kafka
+internal import Logging
+internal import Pipelines
+internal import Records
+
+/// Which partitions of which topics are read, from where, up to where, and which wait for others.
+final class TopicReader: @unchecked Sendable {
+    let consumer: KafkaConsumer
+    let tasks: [SourceTask]
+    let log: Logger
+    private let isBounded: Bool
+    private let filter: RowFilter?
+    /// The event time at which a bounded run ends; otherwise the distant future.
+    var to: EventTime { isBounded ? filter?.to ?? .distantFuture : .distantFuture }
+    private var taskIndexes: [[Int]] = []
+    /// Per task and partition, the offset at which a bounded run ends.
+    private var ends: [[Int32: Int64]]
+    private var total: Int64 = 0
+    private var alignments: [Alignment]
+    /// Partitions that give nothing until they are resumed.
+    private var paused: Set<TopicPartition> = []
+    /// Those that a task is done with, though the topic holds more of them.
+    private var finished: Set<TopicPartition> = []
+    private var retention: RetentionCheck?
+    let discovery = TopicDiscovery()
+
+    init(_ consumer: KafkaConsumer, tasks: [SourceTask], _ options: WorkerOptions, log: Logger) {
+        self.consumer = consumer
+        self.tasks = tasks
+        self.log = log
+        isBounded = options.isBounded
+        filter = options.filter
+        ends = Array(repeating: [:], count: tasks.count)
+        let waitingMax = max(Bounds.waitingRecordsMin, options.memory / Bounds.memoryPerWaitingRecord)
+        alignments = Array(repeating: Alignment(waitingMax: waitingMax), count: tasks.count)
+    }
+
+    var topics: [String] { Set(tasks.map(\.plan.topic)).sorted() }
+
+    func tasksOfTopic(_ topic: Int) -> [Int] {
+        while taskIndexes.count <= topic {
+            let name = consumer.topic(at: taskIndexes.count)
+            taskIndexes.append(tasks.indices.filter { tasks[$0].plan.topic == name })
+        }
+        return taskIndexes[topic]
+    }
+
+    /// The least position of the sources that read the partition.
+    func start(of key: TopicPartition) -> StartPosition {
+        var least: Int64?
+        for task in tasks where task.plan.topic == key.topic {
+            task.addPartition(key.partition, now: Clock.monotonic())
+            let next = task.nextOffset(of: key.partition) ?? 0
+            least = min(least ?? next, next)
+        }
+        guard let least, least > 0 else { return .beginning }
+        return .offset(least)
+    }
+
+    // MARK: - Bounded
+
+    /// All partitions as they are now, up to their ends of now; from where rows of the run need them, unless the state says so.
+    func addBounded(views: [ViewProgram]) throws {
+        let counts = try consumer.partitionCounts(of: topics, timeout: .seconds(30))
+        let check = RetentionCheck(tasks: tasks, views: views, log: log)
+        retention = check
+        var positions: [(TopicPartition, StartPosition)] = []
+        for (topic, count) in zip(topics, counts) {
+            guard let count else { throw WorkerError("topic \(topic) does not exist") }
+            var skipped: Int64 = 0
+            for partition in 0..<Int32(count) {
+                let key = TopicPartition(topic, partition)
+                let (low, high) = try consumer.watermarks(of: key, timeout: .seconds(30))
+                for index in tasks.indices where tasks[index].plan.topic == topic {
+                    try begin(index, key, low: low, high: high, check)
+                    ends[index][partition] = high
+                    let next = max(low, tasks[index].nextOffset(of: partition) ?? 0)
+                    let isPast = tasks[index].watermark(of: partition) >= to
+                    if !isPast { total += max(0, high - next) }
+                    if next >= high || isPast { tasks[index].reachedEnd(partition, isFinished: true) }
+                }
+                let start = start(of: key)
+                if case .offset(let offset) = start { skipped += max(0, offset - low) }
+                if high > low && !isDone(key) { positions.append((key, start)) }
+            }
+            if skipped > 0 { log.info("reading topic \(topic) behind its first \(skipped) records") }
+        }
+        try consumer.assign(positions)
+    }
+
+    /// Sets a task's position in a partition that it has not read before.
+    private func begin(_ index: Int, _ key: TopicPartition, low: Int64, high: Int64, _ check: RetentionCheck) throws {
+        let task = tasks[index]
+        task.addPartition(key.partition, now: Clock.monotonic())
+        guard task.nextOffset(of: key.partition) == 0 else { return }
+        let start = try PartitionStart.find(
+            low: low, high: high, needed: check.needed(by: index, from: filter?.from ?? .distantPast),
+            maxAhead: task.plan.maxAhead
+        ) { timestamp throws(KafkaError) in
+            try consumer.offset(of: key, atOrAfter: timestamp, timeout: .seconds(30))
+        }
+        if start.isUnsearched { log.notice("the brokers look up no offsets by time: \(key) is read from its beginning") }
+        if start.isTruncated && low < high { check.add(index, key.partition) }
+        // Below the first offset that is held, the position stays open: more may be gone until it is read.
+        if start.offset > low { task.start(key.partition, at: start.offset) }
+    }
+
+    /// The offset at which a task's reading of a partition ends, as it was fixed at the start; the greatest of all in a live run.
+    func end(_ task: Int, _ partition: Int32) -> Int64 {
+        isBounded ? ends[task][partition] ?? 0 : .max
+    }
+
+    func reachedEnd(_ partition: TopicPartition, _ offset: Int64) {
+        for index in tasks.indices where tasks[index].plan.topic == partition.topic {
+            let isFinished = isBounded && offset >= ends[index][partition.partition] ?? 0
+            tasks[index].reachedEnd(partition.partition, isFinished: isFinished)
+        }
+    }
+
+    /// A task needs no more of a partition, though more of it is there.
+    func finish(_ index: Int, _ partition: Int32) {
+        tasks[index].reachedEnd(partition, isFinished: true)
+        finished.insert(TopicPartition(tasks[index].plan.topic, partition))
+    }
+
+    private func isDone(_ key: TopicPartition) -> Bool {
+        tasks.allSatisfy { $0.plan.topic != key.topic || $0.isFinished(key.partition) }
+    }
+
+    /// Whether the first record of a partition is to be told by `tookFirst`.
+    func awaitsFirst(_ index: Int, _ partition: Int32) -> Bool { retention?.awaits(index, partition) ?? false }
+
+    func finishReading() { retention?.finish() }
+
+    func tookFirst(_ index: Int, _ partition: Int32, _ time: EventTime) { retention?.take(index, partition, time) }
+
+    // MARK: - Alignment
+
+    func didRead(_ records: Int, _ index: Int, _ partition: Int32) {
+        alignments[index].didRead(records, of: partition, newest: tasks[index].currentNewest ?? .distantPast)
+    }
+
+    /// Pauses partitions that are too far ahead or done with, and resumes those that no longer are.
+    func align(now: Int64) throws {
+        var changed = !finished.isEmpty
+        for index in tasks.indices where alignments[index].isDue {
+            let task = tasks[index]
+            let least = task.leastNewest(now: isBounded ? nil : now)
+            if alignments[index].update(least: least, mayWait: { task.hasMore($0) }) { changed = true }
+        }
+        guard changed else { return }
+        var wanted = paused.union(finished)
+        for (index, alignment) in alignments.enumerated() {
+            for partition in alignment.held { wanted.insert(TopicPartition(tasks[index].plan.topic, partition)) }
+        }
+        finished.removeAll()
+        // Where sources share a topic, a partition is read as long as one of them wants it: they must not wait for each other.
+        wanted = wanted.filter { key in
+            tasks.allSatisfy { task in
+                task.plan.topic != key.topic || task.isFinished(key.partition)
+                    || alignments[task.index].held.contains(key.partition)
+            }
+        }
+        let pausing = wanted.subtracting(paused)
+        let resuming = paused.subtracting(wanted)
+        paused = wanted
+        if !pausing.isEmpty { try consumer.pause(Array(pausing)) }
+        if !resuming.isEmpty { try consumer.resume(Array(resuming)) }
+        log.debug("\(pausing.count) partitions begin to wait, \(resuming.count) go on, \(paused.count) wait")
+    }
+
+    func take(_ error: KafkaError) throws {
+        if error.isOffsetOutOfRange {
+            throw WorkerError(
+                "\(error): the records from our position on are gone, most likely by the topic's retention; what they held cannot"
+                    + " be made up for. Start with an empty --state to go on from what the topic still holds")
+        }
+        if error.isFatal { throw WorkerError(error.description) }
+        log.warning("\(error)")
+    }
+
+    // MARK: - For tools and progress
+
+    /// Tells the group's offsets to the brokers, for lag tools; nothing here ever reads them.
+    func commitOffsets(_ positions: [[Int32: Int64]], waiting: Bool = false) {
+        var offsets: [(TopicPartition, nextOffset: Int64)] = []
+        for (task, positions) in zip(tasks, positions) {
+            for (partition, next) in positions where next > 0 {
+                offsets.append((TopicPartition(task.plan.topic, partition), nextOffset: next))
+            }
+        }
+        guard !offsets.isEmpty else { return }
+        if waiting { consumer.commit(offsets, waitingAtMost: .seconds(5)) } else { consumer.commit(offsets) }
+    }
+
+    /// Records that the topics hold beyond what was read.
+    var lag: Int64? {
+        var lag: Int64 = 0
+        for task in tasks {
+            for (partition, progress) in task.partitions {
+                let end =
+                    isBounded
+                    ? ends[task.index][partition]
+                    : consumer.cachedWatermarks(of: TopicPartition(task.plan.topic, partition))?.high
+                if let end { lag += max(0, end - progress.nextOffset) }
+            }
+        }
+        return lag
+    }
+
+    var fraction: Double? {
+        guard isBounded, total > 0, let lag else { return nil }
+        return 1 - Double(lag) / Double(total)
+    }
+}
