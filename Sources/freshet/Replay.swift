@@ -18,10 +18,10 @@ struct Replay: ParsableCommand {
     @Option(help: ArgumentHelp("Keep the state in this folder, to go on from.", valueName: "folder"))
     var state: String?
 
-    @Option(help: ArgumentHelp("Rows from this event time on.", valueName: "time"))
+    @Option(help: ArgumentHelp("Rows from this event time on; reading begins where they need it.", valueName: "time"))
     var from: String?
 
-    @Option(help: ArgumentHelp("Rows before this event time.", valueName: "time"))
+    @Option(help: ArgumentHelp("Rows before this event time; reading ends once no more can come.", valueName: "time"))
     var to: String?
 
     @OptionGroup var inputs: InputOptions

@@ -46,7 +46,8 @@ struct PartitionStartTests {
             var newest = Int64.min / 2
             var late: Set<Int64> = []
             for message in messages where message.offset >= start {
-                if message.event <= newest - outOfOrderness { late.insert(message.offset) } else { newest = max(newest, message.event) }
+                if message.event <= newest - outOfOrderness { late.insert(message.offset) }
+                newest = max(newest, message.event)
             }
             return late
         }
