@@ -13,7 +13,7 @@ extension Plan {
     private func sourceReport(_ position: Int) -> [String] {
         let source = sources[position]
         let eventTime = source.fields[source.eventTime]
-        let rows: [[String]] = [
+        var rows: [[String]] = [
             ["topic", source.topic],
             ["format", source.format.rawValue],
             ["key", source.key.map { source.fields[$0].name } ?? "none"],
@@ -22,6 +22,7 @@ extension Plan {
             ["idle timeout", source.idleTimeout.text],
             ["max ahead", source.maxAhead.text],
         ]
+        if source.archive { rows.append(["archive", "the events that are applied"]) }
         let fields = source.fields.map { field in
             let unit = field.type == .timestamp ? "(\(field.unit.rawValue))" : ""
             return [field.name, "\(field.type)\(unit)\(field.optional ? "?" : "")", field.stored ? "" : "checked, not stored"]

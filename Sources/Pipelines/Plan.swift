@@ -30,12 +30,14 @@ public struct SourcePlan: Sendable {
     public var idleTimeout: TimeSpan
     /// How far past its Kafka timestamp an event time may lie.
     public var maxAhead: TimeSpan
+    /// Whether the events that are applied are kept as Parquet beside the rows.
+    public var archive: Bool
 
     public enum Format: String, CaseIterable, Sendable { case json }
 
     public init(
         name: String, topic: String, format: Format, fields: [RecordField], key: Int?, eventTime: Int,
-        outOfOrderness: TimeSpan, idleTimeout: TimeSpan, maxAhead: TimeSpan
+        outOfOrderness: TimeSpan, idleTimeout: TimeSpan, maxAhead: TimeSpan, archive: Bool = false
     ) {
         self.name = name
         self.topic = topic
@@ -46,6 +48,7 @@ public struct SourcePlan: Sendable {
         self.outOfOrderness = outOfOrderness
         self.idleTimeout = idleTimeout
         self.maxAhead = maxAhead
+        self.archive = archive
     }
 }
 

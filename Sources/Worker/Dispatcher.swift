@@ -48,6 +48,10 @@ final class Dispatcher {
         if let receivedAt, task.records.count > 0 {
             timing = TurnTiming(receivedAt: receivedAt, task.records, threadCount: threads.count)
         }
+        if task.keepsArchive, task.records.count > 0 {
+            let events = context.archiveBuffers.filled(task.records, source: task.index)
+            threads[task.index % threads.count].inbox.send(.archive(events, source: task.index))
+        }
         try task.route(sliceCount: sliceCount) { view, slice in
             if slice < open[view].count, let batch = open[view][slice] { return batch }
             while open[view].count <= slice { open[view].append(nil) }

@@ -15,6 +15,8 @@ struct ShardEvents: @unchecked Sendable {
 enum ShardMessage: @unchecked Sendable {
     /// Events in the order of their partitions, and every view's watermark once they are applied.
     case turn([ShardEvents], watermarks: [EventTime], timing: TurnTiming?)
+    /// The events of a source, for its archive.
+    case archive(RowBuffer, source: Int)
     /// Contribute all changes up to here to a commit.
     case commit(Commit)
     /// The commit is durable. Where memory is short, `keeping` is the part of its state that each thread keeps there.
@@ -34,6 +36,7 @@ final class ShardContext: @unchecked Sendable {
     let failure: Failure
     let parts: Channel<PartJob>
     let batches: [BatchPool]
+    let archiveBuffers: ArchiveBuffers
     let hasStateAtStart: Bool
     /// Bytes of keyed state over all threads.
     let stateBytes = Atomic<Int>(0)
@@ -56,6 +59,7 @@ final class ShardContext: @unchecked Sendable {
         self.parts = parts
         self.hasStateAtStart = hasStateAtStart
         opened = store
+        archiveBuffers = ArchiveBuffers(plan)
         batches = programs.map { BatchPool(columnCount: $0.layout.columnCount) }
     }
 
@@ -93,24 +97,6 @@ final class Failure: @unchecked Sendable {
     var error: (any Error)? { monitor.locked { first } }
 }
 
-/// Event batches that are out of use, per view.
-final class BatchPool: @unchecked Sendable {
-    private let columnCount: Int
-    private let monitor = Monitor()
-    private var free: [EventBatch] = []
-
-    init(columnCount: Int) { self.columnCount = columnCount }
-
-    func take() -> EventBatch {
-        monitor.locked { free.popLast() } ?? EventBatch(columnCount: columnCount, capacity: Bounds.batchRecords)
-    }
-
-    func put(_ batch: EventBatch) {
-        batch.removeAll()
-        monitor.locked { free.append(batch) }
-    }
-}
-
 /// Some shards and the offline logs of their views, on a thread of their own: the loop of the engine.
 final class ShardThread: @unchecked Sendable {
     let inbox = Channel<ShardMessage>(capacity: Bounds.turnsWaiting)
@@ -118,6 +104,10 @@ final class ShardThread: @unchecked Sendable {
     private let index: Int
     private var shards: [ShardID: ShardSeat] = [:]
     private var views: [ViewSeat]
+    /// The archives of the sources, where there is a log. Only one thread gets a source's events.
+    private let archives: [ViewLog]
+    /// Those of the views, and the archives.
+    private let logs: [ViewLog]
     private var order: [ShardID] = []
     private var watermarks: [EventTime]
     private let completions = PartCompletions()
@@ -158,11 +148,20 @@ final class ShardThread: @unchecked Sendable {
                 keepsSegments: options.stateDirectory != nil)
             return ViewSeat(rows: rows, log: log)
         }
+        let archives = context.plan.sources.compactMap { source in
+            options.logDirectory.map {
+                ViewLog(
+                    directory: $0, eventsOf: source, pipeline: context.plan.pipeline, version: context.plan.version,
+                    unique: "\(context.run)-\(index)", keepsSegments: options.stateDirectory != nil)
+            }
+        }
+        self.archives = archives
+        logs = views.compactMap(\.log) + archives
     }
 
     /// Brings the offline log's folders to what the last commit fixed. One thread does it, before all start.
     func recoverLogs(_ states: [LogState.ViewState]) throws(HistoryError) {
-        for view in views { try view.log?.recover(states) }
+        for log in logs { try log.recover(states) }
     }
 
     /// Takes a shard over from the last commit. Before the thread starts.
@@ -200,6 +199,10 @@ final class ShardThread: @unchecked Sendable {
         case .turn(let batches, let watermarks, let timing):
             try turn(batches, watermarks)
             timing?.threadIsDone(context.latencies)
+        case .archive(let events, let source):
+            try archives[source].append(events, created: Clock.now().microseconds)
+            context.archiveBuffers.put(events, source: source)
+            try makeParts(all: false)
         case .commit(let commit): try contribute(to: commit)
         case .committed(let kept): try committed(keeping: kept)
         case .read(let request): try answer(request)
@@ -269,8 +272,8 @@ final class ShardThread: @unchecked Sendable {
 
     private func makeParts(all: Bool) throws {
         takeCompletions()
-        for view in views {
-            guard let log = view.log, all || log.isDue(now: Clock.now().microseconds) else { continue }
+        let now = Clock.now().microseconds
+        for log in logs where all || log.isDue(now: now) {
             for part in log.takeParts(all: all) {
                 completions.willWrite()
                 guard context.parts.send(PartJob(part: part, log: log, completions: completions)) else { return }
@@ -306,11 +309,11 @@ final class ShardThread: @unchecked Sendable {
         for (id, state) in rows.shards { shards[id]!.committed = state }
         var logs: [LogState.ViewState] = []
         var unsynced: [UnsyncedSegments] = []
-        for view in views.indices {
-            try flushRows(view)
-            if context.options.stateDirectory != nil, let log = views[view].log {
+        for view in views.indices { try flushRows(view) }
+        if context.options.stateDirectory != nil {
+            for log in self.logs {
                 let (state, segments) = log.commitState(syncsNames: true)
-                logs.append(state)
+                if !state.segments.isEmpty || !state.parts.isEmpty { logs.append(state) }
                 unsynced.append(segments)
             }
         }
@@ -318,7 +321,7 @@ final class ShardThread: @unchecked Sendable {
     }
 
     private func committed(keeping kept: Double?) throws {
-        if context.options.stateDirectory != nil { for view in views { try view.log?.committed() } }
+        if context.options.stateDirectory != nil { for log in logs { try log.committed() } }
         if let kept { for seat in shards.values { seat.shard.evict(to: Int(Double(seat.shard.bytes) * kept)) } }
         publishBytes()
     }
@@ -355,8 +358,7 @@ final class ShardThread: @unchecked Sendable {
 
     /// Parts of a run without state appear all together, at its end.
     func publishParts() throws {
-        for view in views {
-            guard let log = view.log else { continue }
+        for log in logs {
             _ = try log.commitState(sync: false)
             try log.committed()
         }
@@ -364,7 +366,7 @@ final class ShardThread: @unchecked Sendable {
 
     /// Removes the parts of a run that was cut short.
     func discardParts() throws {
-        for view in views { try view.log?.discardParts() }
+        for log in logs { try log.discardParts() }
     }
 
     func checksum(of view: Int) -> RowChecksum { views[view].checksum }

@@ -1,37 +1,44 @@
+internal import History
 internal import Pipelines
 internal import Records
 
-/// Files: each is a topic of one partition, read from start to end, in turns with the others.
+/// Files and archives: a file is a topic of one partition, read from start to end, an archive is the topic that it was; in turns
+/// with the others.
 extension Worker {
     func readFiles(_ paths: [String: String]) throws {
-        var open: [(task: SourceTask, file: FileSource)] = []
+        var open: [(task: SourceTask, input: any InputSource)] = []
         let now = Clock.now()
         for task in tasks {
             guard let path = paths[task.plan.name] else { continue }
-            task.addPartition(0, now: Clock.monotonic())
-            open.append((task, try FileSource(path: path)))
+            if ArchiveReader.reads(path) {
+                open.append((task, try ArchiveSource(path: path, task)))
+            } else {
+                task.addPartition(0, now: Clock.monotonic())
+                open.append((task, try FileSource(path: path)))
+            }
         }
-        let total = open.reduce(Int64?(0)) { sum, next in sum.flatMap { sum in next.file.bytesTotal.map { sum + $0 } } }
+        // Of each input, since lines and events have no measure in common.
+        let inputs = open.map(\.input)
         while !open.isEmpty && !shouldStop {
-            for (task, file) in open {
-                let limit = now + task.plan.maxAhead
-                var bytes = 0
-                let monotonic = Clock.monotonic()
-                let goesOn = try unsafe file.forEachLine { (line, number) throws(WorkerError) in
-                    unsafe bytes += line.value?.count ?? 0
-                    unsafe try task.accept(
-                        line, partition: 0, offset: number, timestamp: nil, limit: limit, key: nil, now: monotonic)
-                    return !task.isFull && bytes < Bounds.batchBytes
-                }
-                if !goesOn || file.isExhausted { task.reachedEnd(0, isFinished: options.stateDirectory == nil) }
+            for (task, input) in open {
+                try input.feed(task, limit: now + task.plan.maxAhead, isFinal: options.stateDirectory == nil)
                 try dispatch(task)
                 try endTurn()
             }
-            if let total, total > 0 {
-                status.publish(fraction: Double(open.reduce(0) { $0 + $1.file.bytesRead }) / Double(total), lag: nil)
-            }
-            open.removeAll { $0.file.isExhausted }
+            publishFraction(inputs)
+            open.removeAll { $0.input.isExhausted }
         }
         try finishReading()
+    }
+
+    /// The least of what was read of each; nothing where one has no end that is known.
+    private func publishFraction(_ inputs: [any InputSource]) {
+        var least = 1.0
+        for input in inputs {
+            let (done, total) = input.progress
+            guard let total, total > 0 else { return }
+            least = min(least, Double(done) / Double(total))
+        }
+        status.publish(fraction: least, lag: nil)
     }
 }

@@ -71,6 +71,14 @@ public final class Worker: @unchecked Sendable {
         }
         if checkpoint == nil, let directory = options.logDirectory {
             let ownsSegments = options.stateDirectory != nil
+            for source in plan.sources where source.archive {
+                let folder = Archive.folder(of: source.name)
+                guard ViewLog.hasRows(directory: directory, view: folder, ignoringSegments: ownsSegments) else { continue }
+                throw WorkerError(
+                    "\(directory)/\(folder) has events of source \(source.name) already; a run that starts from nothing would"
+                        + " double them: name the --state that made them, take another folder, or remove this one",
+                    isInput: true)
+            }
             for view in plan.views
             where ViewLog.hasRows(directory: directory, view: view.name, ignoringSegments: ownsSegments) {
                 throw WorkerError(
@@ -103,11 +111,14 @@ public final class Worker: @unchecked Sendable {
         let deadLetters = deadLetters
         tasks = sources.indices.map { index in
             let views = programs.indices.filter { plan.views[$0].source == index }.map { (index: $0, program: programs[$0]) }
-            return SourceTask(sources[index], index: index, views: views, deadLetters: deadLetters)
+            return SourceTask(
+                sources[index], index: index, views: views, deadLetters: deadLetters, hasLog: options.logDirectory != nil)
         }
         if options.stateDirectory != nil {
             let states = checkpoint.map(\.offlineLog) ?? []
-            try threads[0].recoverLogs(try LogState(decoding: states).views)
+            do throws(HistoryError) {
+                try threads[0].recoverLogs(try LogState(decoding: states).views)
+            } catch { throw WorkerError(error) }
         }
         if let checkpoint, let store {
             let now = Clock.monotonic()

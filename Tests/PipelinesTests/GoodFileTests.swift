@@ -36,6 +36,16 @@ struct GoodFileTests {
         }
     }
 
+    /// It shows where it is set, and the state does not depend on it.
+    @Test func archives() throws {
+        let without = try plan("format: json", "format: json\n    archive: false")
+        let with = try plan("format: json", "format: json\n    archive: true")
+        #expect(!without.sources[0].archive && with.sources[0].archive)
+        #expect(with.stateFingerprint == without.stateFingerprint)
+        #expect(with.sources[0].fields == without.sources[0].fields)
+        #expect(!without.report.contains("archive") && with.report.contains("\n  archive"))
+    }
+
     @Test func anchorsAndAliases() throws {
         let text = "windows: &w [1h, 7d]}\n      - {name: m, aggregate: &a avg(amount), windows: *w}\n"
         let view = try plan("windows: [1h, 7d]}\n", text + "      - {name: o, aggregate: *a, windows: *w}\n").views[0]
