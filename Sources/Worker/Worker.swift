@@ -44,15 +44,16 @@ public final class Worker: @unchecked Sendable {
     var wake: (@Sendable () -> Void)?
     /// Called on the committer's thread with the offsets that a durable commit fixed.
     var didCommit: (@Sendable ([[Int32: Int64]]) -> Void)?
-    public let status = RunStatus()
+    public let status: RunStatus
 
-    public init(_ plan: Plan, _ options: WorkerOptions, log: Logger) throws {
+    public init(_ plan: Plan, _ options: WorkerOptions, log: Logger, status: RunStatus = RunStatus()) throws {
+        self.status = status
         self.plan = plan
         self.options = options
         self.log = log
         fingerprint = plan.stateFingerprint
         let sources = plan.sources
-        programs = plan.views.map { ViewProgram($0, source: sources[$0.source]) }
+        programs = plan.views.map { ViewProgram($0, source: sources[$0.source], visibility: options.join?.visibility) }
         let programs = programs
         let run = String(startedAt.microseconds, radix: 36)
         let waiters = Waiters()

@@ -1,0 +1,186 @@
+internal import Engine
+internal import Glibc
+public import Logging
+internal import Parquet
+internal import Pipelines
+internal import Records
+
+/// Which events the rows of a training set see.
+public enum JoinVisibility: String, CaseIterable, Sendable {
+    /// Those whose event time is not after the row's instant.
+    case event
+    /// Of these, those whose Kafka timestamp is not after it either: what had arrived.
+    case arrival
+}
+
+/// A training join: the rows of a spine, each with the values of its entities as of its instant, by the function that serves them.
+///
+/// The spine is read, its rows are sorted by time, on disk where they are many, and asked of the engine while the events pass
+/// through; the values are kept by row, on disk where they are many, and written behind the spine's columns in the spine's order.
+public final class Join: @unchecked Sendable {
+    private let selection: JoinSelection
+    private let spine: Spine
+    private let out: String
+    private let options: WorkerOptions
+    private let visibility: JoinVisibility
+    private let log: Logger
+    private let monitor = Monitor()
+    private var worker: Worker?
+    private var isStopped = false
+    public let status: RunStatus
+    private let programs: [ViewProgram]
+    private let task: JoinTask
+
+    /// What came of a join.
+    public struct Summary: Sendable {
+        public var rows: Int
+        public var values: Int
+        public var run: RunSummary
+    }
+
+    public init(
+        _ selection: JoinSelection, spine path: String, out: String, visibility: JoinVisibility, _ options: WorkerOptions,
+        log: Logger
+    ) throws {
+        self.selection = selection
+        self.out = out
+        self.visibility = visibility
+        self.log = log
+        let plan = selection.plan
+        guard TableFormat(path: out, mayBeCompressed: false) != nil else {
+            throw WorkerError("\(out): a table's name ends in .csv, .jsonl or .parquet", isInput: true)
+        }
+        spine = try Spine(path, plan, filter: options.filter)
+        programs = plan.views.map { ViewProgram($0, source: plan.sources[$0.source]) }
+        status = RunStatus()
+        // Beside the result is room for what does not fit into memory.
+        let folder = out.lastIndex(of: "/").map { String(out[...$0]) } ?? "."
+        let share = max(1 << 20, options.memory / 4 / plan.views.count)
+        task = JoinTask(
+            visibility: visibility == .event ? .event : .arrival,
+            queues: plan.views.map { _ in AskQueue(folder: folder, bytesMax: share / 2) },
+            answers: programs.map { program in
+                (0..<max(1, options.threads)).map { _ in
+                    AnswerStore(types: program.valueTypes, folder: folder, bytesMax: share / max(1, options.threads))
+                }
+            })
+        self.options = options
+    }
+
+    /// Asks the join to end; nothing is written then. Any thread may call it.
+    public func stop() {
+        monitor.locked { () -> Worker? in
+            isStopped = true
+            return worker
+        }?.stop()
+    }
+
+    private var shouldStop: Bool { monitor.locked { isStopped } }
+
+    public func run() throws -> Summary {
+        let plan = selection.plan
+        let outFormat = TableFormat(path: out, mayBeCompressed: false)!
+        // Texts go out as they came in where the format is the same.
+        let typed = spine.file.format != .parquet && outFormat != spine.file.format
+        try spine.read(programs, task.queues, guessing: typed) { shouldStop }
+        let schema = spine.outputSchema(typed: typed)
+        for output in selection.outputs where schema.contains(where: { $0.name == output.name }) {
+            throw spine.file.failure(
+                "it has a column '\(output.name)' already, the name of a value; --full-names calls values view__value")
+        }
+        var options = options
+        options.join = task
+        options.logDirectory = nil
+        options.stateDirectory = nil
+        options.isBounded = true
+        // Only what the rows can see has to be read.
+        options.filter =
+            spine.keptCount > 0
+            ? RowFilter(
+                from: EventTime(microseconds: spine.oldest), to: EventTime(microseconds: spine.newest) + TimeSpan(microseconds: 1)
+            )
+            : nil
+        let worker = try Worker(plan, options, log: log, status: status)
+        monitor.locked { self.worker = worker }
+        if shouldStop { worker.stop() }
+        let run = try worker.run()
+        try write(schema, typed: typed)
+        return Summary(rows: spine.keptCount, values: selection.outputs.count, run: run)
+    }
+
+    // MARK: - The result
+
+    /// A block of rows on its way to the thread that encodes it.
+    private struct Block: @unchecked Sendable {
+        var count: Int
+        var columns: [OutputColumn]
+    }
+
+    private func write(_ schema: [ColumnSchema], typed: Bool) throws {
+        let plan = selection.plan
+        let types = selection.outputs.map { plan.views[$0.view].values[$0.value].type }
+        let table = try makeTable(
+            out, schema + zip(selection.outputs, types).map { ColumnSchema(name: $0.name, type: ColumnType($1), nullable: true) },
+            pipeline: plan.pipeline, version: plan.version)
+        let failure = Failure {}
+        let blocks = Channel<Block>(capacity: 1)
+        let writing = Handover(table)
+        let thread = WorkThread {
+            while let block = blocks.receive() {
+                guard failure.error == nil else { continue }
+                do { try writing.value.write(count: block.count, block.columns) } catch { failure.report(error) }
+            }
+        }
+        var index = 0
+        do {
+            try spine.columns(typed: typed) { count, kept, columns in
+                if shouldStop { throw WorkerError("interrupted; nothing was written") }
+                if let error = failure.error { throw error }
+                var columns = columns
+                let keptCount = kept?.count { $0 } ?? count
+                columns += try answers(block: index, count: count, expected: keptCount)
+                index += 1
+                if let kept, keptCount < count {
+                    for position in columns.indices { columns[position].values.filter(kept) }
+                }
+                blocks.send(Block(count: keptCount, columns: columns))
+            }
+        } catch {
+            failure.report(error)
+        }
+        blocks.close()
+        thread.join()
+        if let error = failure.error { throw error }
+        try table.finish()
+    }
+
+    /// The values of a block's rows.
+    private func answers(block: Int, count: Int, expected: Int) throws -> [OutputColumn] {
+        var columns = selection.outputs.map { output in
+            OutputColumn(
+                values: ColumnValues(ColumnType(selection.plan.views[output.view].values[output.value].type), nullable: true))
+        }
+        for (view, program) in programs.enumerated() {
+            let lanes = program.valueTypes.map { Column(type: $0, capacity: count) }
+            defer { for lane in lanes { lane.deallocate() } }
+            for lane in lanes { for row in 0..<count { lane.valid[row] = 0 } }
+            var text = TextArena(capacity: 1 << 10)
+            var found = 0
+            for store in task.answers[view] { found += try store.give(block: block, to: lanes, &text) }
+            precondition(found == expected, "\(found) of \(expected) rows were answered")
+            for (position, output) in selection.outputs.enumerated() where output.view == view {
+                let lane = lanes[output.value]
+                unsafe columns[position].values.append(
+                    count: count, words: lane.words.pointer, valid: lane.valid.pointer,
+                    text: lane.type == .string ? text.bytes(TextReference(offset: 0, length: text.count)) : nil)
+            }
+        }
+        return columns
+    }
+}
+
+/// Hands a thing over to another thread, which then has it alone.
+private struct Handover<Value>: @unchecked Sendable {
+    let value: Value
+    init(_ value: Value) { self.value = value }
+}
