@@ -8,30 +8,33 @@ internal import Records
 final class AnswerStore {
     /// Rows of a block: the row group of a Parquet file, and what the end of a join has in memory.
     static let blockRows = 1 << 17
+    /// Memory is taken, and given again to other blocks, by pieces of this size.
+    private static let pieceBytes = 1 << 18
 
     private let folder: String
     private let bytesMax: Int
     private let valueCount: Int
+    private let maskBytes: Int
     /// Positions of values that are texts.
     private let texts: [Int]
     private var blocks: [Block] = []
     private var bytes = 0
+    private var spare: [Piece] = []
     private var file: TemporaryFile?
 
     private struct Block {
-        var bytes = RawBytes()
+        var pieces: [Piece] = []
         /// Pieces in the file.
-        var pieces: [Range<Int>] = []
+        var stored: [Range<Int>] = []
     }
 
     init(types: [FieldType], folder: String, bytesMax: Int) {
         self.folder = folder
         self.bytesMax = bytesMax
         valueCount = types.count
+        maskBytes = (types.count + 7) / 8
         texts = types.indices.filter { types[$0] == .string }
     }
-
-    private var maskBytes: Int { (valueCount + 7) / 8 }
 
     func take(_ rows: RowBuffer) throws(WorkerError) {
         let headBytes = 4 + maskBytes
@@ -40,46 +43,70 @@ final class AnswerStore {
             let number = Int(rows.offsets[row])
             let index = number / AnswerStore.blockRows
             while blocks.count <= index { blocks.append(Block()) }
-            let before = blocks[index].bytes.count
-            unsafe blocks[index].bytes.append(rowBytes) { target in
-                unsafe target.storeBytes(of: UInt32(number % AnswerStore.blockRows), as: UInt32.self)
-                for byte in 0..<maskBytes {
-                    var bits: UInt8 = 0
-                    for value in byte * 8..<min(valueCount, byte * 8 + 8) {
-                        bits |= rows.values[value].valid[row] << UInt8(value - byte * 8)
-                    }
-                    unsafe target.storeBytes(of: bits, toByteOffset: 4 + byte, as: UInt8.self)
+            var textBytes = 0
+            for value in texts { textBytes += length(rows, value, row) }
+            let piece = piece(of: index, room: rowBytes + textBytes)
+            let target = unsafe piece.end
+            unsafe target.storeBytes(of: UInt32(number % AnswerStore.blockRows), as: UInt32.self)
+            for byte in 0..<maskBytes {
+                var bits: UInt8 = 0
+                for value in byte * 8..<min(valueCount, byte * 8 + 8) {
+                    bits |= rows.valueValid[value][row] << UInt8(value - byte * 8)
                 }
-                for value in 0..<valueCount {
-                    unsafe target.storeBytes(
-                        of: rows.values[value].words[row], toByteOffset: headBytes + 8 * value, as: Int64.self)
-                }
-                for value in texts {
-                    let length =
-                        rows.values[value].valid[row] == 0 ? 0 : TextReference(word: rows.values[value].words[row]).length
-                    unsafe target.storeBytes(of: Int64(length), toByteOffset: headBytes + 8 * value, as: Int64.self)
-                }
+                unsafe target.storeBytes(of: bits, toByteOffset: 4 + byte, as: UInt8.self)
             }
-            for value in texts where rows.values[value].valid[row] != 0 {
-                let text = unsafe rows.text.bytes(TextReference(word: rows.values[value].words[row]))
-                unsafe blocks[index].bytes.append(text.count) {
-                    unsafe $0.copyMemory(from: text.baseAddress!, byteCount: text.count)
-                }
+            for value in 0..<valueCount {
+                unsafe target.storeBytes(of: rows.valueWords[value][row], toByteOffset: headBytes + 8 * value, as: Int64.self)
             }
-            bytes += blocks[index].bytes.count - before
+            piece.count += rowBytes
+            for value in texts {
+                let length = length(rows, value, row)
+                unsafe target.storeBytes(of: Int64(length), toByteOffset: headBytes + 8 * value, as: Int64.self)
+                guard length > 0 else { continue }
+                let text = unsafe rows.text.bytes(TextReference(word: rows.valueWords[value][row]))
+                unsafe piece.end.copyMemory(from: text.baseAddress!, byteCount: length)
+                piece.count += length
+            }
         }
         if bytes > bytesMax { try setAside() }
     }
 
+    private func length(_ rows: RowBuffer, _ value: Int, _ row: Int) -> Int {
+        rows.valueValid[value][row] == 0 ? 0 : TextReference(word: rows.valueWords[value][row]).length
+    }
+
+    @inline(__always)
+    private func piece(of block: Int, room: Int) -> Piece {
+        if let last = blocks[block].pieces.last, last.capacity - last.count >= room { return last }
+        let piece: Piece
+        if room <= AnswerStore.pieceBytes, let free = spare.popLast() {
+            piece = free
+        } else {
+            piece = Piece(capacity: max(room, AnswerStore.pieceBytes))
+        }
+        bytes += piece.capacity
+        blocks[block].pieces.append(piece)
+        return piece
+    }
+
+    private func release(_ pieces: [Piece]) {
+        for piece in pieces {
+            bytes -= piece.capacity
+            piece.count = 0
+            if piece.capacity == AnswerStore.pieceBytes { spare.append(piece) }
+        }
+    }
+
     private func setAside() throws(WorkerError) {
         if file == nil { file = try TemporaryFile(in: folder) }
-        let file = file!
-        for index in blocks.indices where blocks[index].bytes.count > 0 {
-            let start = unsafe try file.append(blocks[index].bytes.all)
-            blocks[index].pieces.append(start..<file.length)
-            blocks[index].bytes.removeAll()
+        for index in blocks.indices {
+            for piece in blocks[index].pieces {
+                let start = unsafe try file!.append(piece.all)
+                blocks[index].stored.append(start..<start + piece.count)
+            }
+            release(blocks[index].pieces)
+            blocks[index].pieces = []
         }
-        bytes = 0
     }
 
     /// Writes a block's rows into columns, each at its number, and lets go of them. Gives how many there are.
@@ -87,16 +114,14 @@ final class AnswerStore {
         guard index < blocks.count else { return 0 }
         let block = blocks[index]
         blocks[index] = Block()
-        var count = unsafe decode(block.bytes.all, columns, &text)
-        for piece in block.pieces {
-            let bytes = RawBytes()
-            var failure: WorkerError?
-            unsafe bytes.append(piece.count) { target in
-                let target = unsafe UnsafeMutableRawBufferPointer(start: target, count: piece.count)
-                do throws(WorkerError) { unsafe try file!.read(at: piece.lowerBound, into: target) } catch { failure = error }
-            }
-            if let failure { throw failure }
-            count += unsafe decode(bytes.all, columns, &text)
+        var count = 0
+        for piece in block.pieces { count += unsafe decode(piece.all, columns, &text) }
+        release(block.pieces)
+        for range in block.stored {
+            let piece = Piece(capacity: range.count)
+            unsafe try file!.read(at: range.lowerBound, into: UnsafeMutableRawBufferPointer(start: piece.end, count: range.count))
+            piece.count = range.count
+            count += unsafe decode(piece.all, columns, &text)
         }
         return count
     }
@@ -126,40 +151,21 @@ final class AnswerStore {
     }
 }
 
-/// Bytes that grow at the end.
+/// Memory for some rows.
 @safe
-private final class RawBytes {
-    private var base: UnsafeMutableRawPointer?
-    private(set) var count = 0
-    private var capacity = 0
+private final class Piece {
+    private let base: UnsafeMutableRawPointer
+    let capacity: Int
+    var count = 0
 
-    deinit { unsafe base?.deallocate() }
+    init(capacity: Int) {
+        self.capacity = capacity
+        unsafe base = .allocate(byteCount: max(capacity, 1), alignment: 16)
+    }
+
+    deinit { unsafe base.deallocate() }
 
     var all: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: count) }
-
-    /// Adds so many bytes, which `body` writes.
-    @inline(__always)
-    func append(_ length: Int, _ body: (UnsafeMutableRawPointer) -> Void) {
-        if count + length > capacity || capacity == 0 { grow(to: count + length) }
-        unsafe body(base! + count)
-        count += length
-    }
-
-    private func grow(to needed: Int) {
-        capacity = max(1 << 12, capacity * 2, needed)
-        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
-        if let base = unsafe base {
-            unsafe larger.copyMemory(from: base, byteCount: count)
-            unsafe base.deallocate()
-        }
-        unsafe base = larger
-    }
-
-    /// Gives the memory back.
-    func removeAll() {
-        unsafe base?.deallocate()
-        unsafe base = nil
-        count = 0
-        capacity = 0
-    }
+    /// Where the next row goes.
+    var end: UnsafeMutableRawPointer { unsafe base + count }
 }

@@ -1,25 +1,58 @@
 internal import Parquet
 internal import Records
 
-/// A value of a table as one of the pipeline's types.
+/// Why a row of a column is none of a type.
+struct CellError: Error {
+    var row: Int
+    var reason: String
+}
+
+/// A column of a table as one of the pipeline's types.
+final class Cells {
+    private(set) var words: [Int64] = []
+    private(set) var isValid: [Bool] = []
+    /// What the words of strings refer to.
+    private(set) var text = TextArena(capacity: 1 << 12)
+
+    /// Replaces what it has by the first `count` rows of a column.
+    func read(
+        _ column: ColumnValues, _ meaning: TableBatch.TextMeaning, count: Int, _ reader: CellReader
+    ) throws(CellError) {
+        words.removeAll(keepingCapacity: true)
+        isValid.removeAll(keepingCapacity: true)
+        text.removeAll()
+        for row in 0..<count {
+            guard !column.isNull(row) else {
+                words.append(0)
+                isValid.append(false)
+                continue
+            }
+            do throws(WorkerError) {
+                words.append(try reader.read(column, meaning, row, &text))
+            } catch {
+                throw CellError(row: row, reason: error.description)
+            }
+            isValid.append(true)
+        }
+    }
+}
+
+/// Reads values of a table as one of the pipeline's types.
 struct CellReader {
     let name: String
     let type: FieldType
-    /// The column in the batches.
-    let position: Int
 
-    /// Appends what a row has to `texts` and gives its word; nil for null. Throws why it is none of the type.
-    func read(_ batch: TableBatch, row: Int, texts: inout TextArena) throws(WorkerError) -> Int64? {
-        let column = batch.columns[position]
-        if column.isNull(row) { return nil }
-        if column.type == .string {
-            var result: Result<Int64, WorkerError>?
-            unsafe column.text(row).withUnsafeBytes { bytes in
-                result = Result { () throws(WorkerError) in try unsafe read(bytes, batch.meaning, &texts) }
-            }
-            return try result!.get()
+    /// Gives a row's word; texts are appended to `texts`. Throws why it is none of the type. Requires: it is not null.
+    @inline(__always)
+    func read(
+        _ column: ColumnValues, _ meaning: TableBatch.TextMeaning, _ row: Int, _ texts: inout TextArena
+    ) throws(WorkerError) -> Int64 {
+        guard column.type == .string else { return try read(column, row) }
+        var result: Result<Int64, WorkerError>?
+        unsafe column.text(row).withUnsafeBytes { bytes in
+            result = Result { () throws(WorkerError) in try unsafe read(bytes, meaning, &texts) }
         }
-        return try read(column, row)
+        return try result!.get()
     }
 
     private func read(_ bytes: UnsafeRawBufferPointer, _ meaning: TableBatch.TextMeaning, _ texts: inout TextArena)

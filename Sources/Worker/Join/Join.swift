@@ -55,13 +55,13 @@ public final class Join: @unchecked Sendable {
         status = RunStatus()
         // Beside the result is room for what does not fit into memory.
         let folder = out.lastIndex(of: "/").map { String(out[...$0]) } ?? "."
-        let share = max(1 << 20, options.memory / 4 / plan.views.count)
+        let share = max(1 << 20, options.memory / Bounds.joinMemoryParts / plan.views.count)
         task = JoinTask(
             visibility: visibility == .event ? .event : .arrival,
-            queues: plan.views.map { _ in AskQueue(folder: folder, bytesMax: share / 2) },
+            queues: plan.views.map { _ in AskQueue(folder: folder, bytesMax: share) },
             answers: programs.map { program in
                 (0..<max(1, options.threads)).map { _ in
-                    AnswerStore(types: program.valueTypes, folder: folder, bytesMax: share / max(1, options.threads))
+                    AnswerStore(types: program.valueTypes, folder: folder, bytesMax: 4 * share / max(1, options.threads))
                 }
             })
         self.options = options
@@ -93,6 +93,8 @@ public final class Join: @unchecked Sendable {
         options.logDirectory = nil
         options.stateDirectory = nil
         options.isBounded = true
+        // What the rows and their values do not take.
+        options.memory = options.memory / Bounds.joinMemoryParts * 3
         // Only what the rows can see has to be read.
         options.filter =
             spine.keptCount > 0
@@ -110,12 +112,6 @@ public final class Join: @unchecked Sendable {
 
     // MARK: - The result
 
-    /// A block of rows on its way to the thread that encodes it.
-    private struct Block: @unchecked Sendable {
-        var count: Int
-        var columns: [OutputColumn]
-    }
-
     private func write(_ schema: [ColumnSchema], typed: Bool) throws {
         let plan = selection.plan
         let types = selection.outputs.map { plan.views[$0.view].values[$0.value].type }
@@ -123,27 +119,35 @@ public final class Join: @unchecked Sendable {
             out, schema + zip(selection.outputs, types).map { ColumnSchema(name: $0.name, type: ColumnType($1), nullable: true) },
             pipeline: plan.pipeline, version: plan.version)
         let failure = Failure {}
-        let blocks = Channel<Block>(capacity: 1)
+        // One block is encoded while the next is put together.
+        let blocks = Channel<Handover<OutputBlock>>(capacity: 1)
+        let spare = Channel<Handover<[ValueBlock]>>(capacity: 3)
+        for _ in 0..<3 { spare.send(Handover(programs.map { ValueBlock($0.valueTypes) })) }
         let writing = Handover(table)
         let thread = WorkThread {
-            while let block = blocks.receive() {
-                guard failure.error == nil else { continue }
-                do { try writing.value.write(count: block.count, block.columns) } catch { failure.report(error) }
+            while let block = blocks.receive()?.value {
+                if failure.error == nil {
+                    do { try writing.value.write(block) } catch { failure.report(error) }
+                }
+                spare.send(Handover(block.values))
             }
         }
+        let picks = selection.outputs.map { (block: $0.view, column: $0.value) }
         var index = 0
         do {
-            try spine.columns(typed: typed) { count, kept, columns in
+            try spine.blocks(typed: typed) { batch, kept in
                 if shouldStop { throw WorkerError("interrupted; nothing was written") }
                 if let error = failure.error { throw error }
-                var columns = columns
-                let keptCount = kept?.count { $0 } ?? count
-                columns += try answers(block: index, count: count, expected: keptCount)
+                var block = OutputBlock(
+                    count: kept?.count { $0 } ?? batch.count, spine: batch.columns, meaning: batch.meaning,
+                    values: spare.receive()!.value, picks: picks)
+                try answer(index, rows: batch.count, expected: block.count, block.values)
                 index += 1
-                if let kept, keptCount < count {
-                    for position in columns.indices { columns[position].values.filter(kept) }
+                if let kept, block.count < batch.count {
+                    for position in block.spine.indices { block.spine[position].filter(kept) }
+                    for values in block.values { values.filter(kept) }
                 }
-                blocks.send(Block(count: keptCount, columns: columns))
+                blocks.send(Handover(block))
             }
         } catch {
             failure.report(error)
@@ -154,28 +158,14 @@ public final class Join: @unchecked Sendable {
         try table.finish()
     }
 
-    /// The values of a block's rows.
-    private func answers(block: Int, count: Int, expected: Int) throws -> [OutputColumn] {
-        var columns = selection.outputs.map { output in
-            OutputColumn(
-                values: ColumnValues(ColumnType(selection.plan.views[output.view].values[output.value].type), nullable: true))
-        }
-        for (view, program) in programs.enumerated() {
-            let lanes = program.valueTypes.map { Column(type: $0, capacity: count) }
-            defer { for lane in lanes { lane.deallocate() } }
-            for lane in lanes { for row in 0..<count { lane.valid[row] = 0 } }
-            var text = TextArena(capacity: 1 << 10)
+    /// Fills in the values of a block's rows.
+    private func answer(_ block: Int, rows: Int, expected: Int, _ values: [ValueBlock]) throws {
+        for (view, values) in values.enumerated() {
+            values.text.removeAll()
             var found = 0
-            for store in task.answers[view] { found += try store.give(block: block, to: lanes, &text) }
+            for store in task.answers[view] { found += try store.give(block: block, to: values.columns, &values.text) }
             precondition(found == expected, "\(found) of \(expected) rows were answered")
-            for (position, output) in selection.outputs.enumerated() where output.view == view {
-                let lane = lanes[output.value]
-                unsafe columns[position].values.append(
-                    count: count, words: lane.words.pointer, valid: lane.valid.pointer,
-                    text: lane.type == .string ? text.bytes(TextReference(offset: 0, length: text.count)) : nil)
-            }
         }
-        return columns
     }
 }
 

@@ -16,7 +16,7 @@ final class Spine {
     /// The instants of the rows that come out.
     private(set) var oldest = Int64.max
     private(set) var newest = Int64.min
-    private(set) var names: [String] = []
+    private var names: [String] = []
     /// A bit per row, where a filter is: whether it comes out.
     private var kept: [UInt64] = []
     private var guesses: [TypeGuess] = []
@@ -29,58 +29,50 @@ final class Spine {
         self.filter = filter
     }
 
+    // MARK: - The rows
+
     /// Reads all rows and asks for them.
     ///
     /// - Parameter guessing: whether columns without a type are to get one.
     func read(_ programs: [ViewProgram], _ queues: [AskQueue], guessing: Bool, shouldStop: () -> Bool) throws {
-        var texts = TextArena(capacity: 1 << 12)
+        let times = Cells()
+        let entities = plan.views.map { view in view.entity.map { _ in Cells() } }
         var key = TextArena(capacity: 1 << 8)
-        let wanted = guessing ? nil : neededColumns
-        try file.scan(rowsMax: Spine.rowsOfScan, names: wanted) { batch in
+        try file.scan(rowsMax: Spine.rowsOfScan, names: nil) { batch in
             if shouldStop() { throw WorkerError("interrupted; nothing was written") }
-            if batch.names.count > names.count || names.isEmpty {
-                names = batch.names
-                schema = batch.columns.indices.map {
-                    ColumnSchema(name: batch.names[$0], type: batch.columns[$0].type, nullable: batch.columns[$0].valid != nil)
-                }
-            }
+            takeSchema(batch)
             if guessing { guess(batch) }
-            let time = try reader(Spine.timeColumn, .timestamp, batch, of: "a spine")
-            let entities = try plan.views.map { view in
-                try view.entity.map { field in
+            try cells(Spine.timeColumn, .timestamp, batch, of: "a spine", into: times)
+            for (position, view) in plan.views.enumerated() {
+                for (index, field) in view.entity.enumerated() {
                     let field = plan.sources[view.source].fields[field]
-                    return try reader(field.name, field.type, batch, of: "the entity of view \(view.name)")
+                    try cells(
+                        field.name, field.type, batch, of: "the entity of view \(view.name)", into: entities[position][index])
                 }
             }
             for row in 0..<batch.count {
                 let number = batch.firstRow + row
-                do throws(WorkerError) {
-                    texts.removeAll()
-                    guard let instant = try time.read(batch, row: row, texts: &texts) else {
-                        throw WorkerError("\(Spine.timeColumn): it is null", isInput: true)
-                    }
-                    let isKept = filter.map { $0.from.microseconds <= instant && instant < $0.to.microseconds } ?? true
-                    note(number, isKept: isKept)
-                    guard isKept else { continue }
-                    oldest = min(oldest, instant)
-                    newest = max(newest, instant)
-                    for (view, fields) in entities.enumerated() {
-                        key.removeAll()
-                        var isKnown = true
-                        for (field, type) in zip(fields, programs[view].entityTypes) {
-                            guard let word = try field.read(batch, row: row, texts: &texts) else {
-                                isKnown = false
-                                break
-                            }
-                            unsafe EntityKey.append(word, type: type, texts: texts, to: &key)
-                        }
+                guard times.isValid[row] else { throw file.failure(row: number, "\(Spine.timeColumn): it is null") }
+                let instant = times.words[row]
+                let isKept = filter.map { $0.from.microseconds <= instant && instant < $0.to.microseconds } ?? true
+                note(number, isKept: isKept)
+                guard isKept else { continue }
+                oldest = min(oldest, instant)
+                newest = max(newest, instant)
+                for view in entities.indices {
+                    key.removeAll()
+                    for index in entities[view].indices {
                         // An entity of which a part is null has no events: no key is empty.
-                        if !isKnown { key.removeAll() }
-                        let bytes = unsafe key.bytes(TextReference(offset: 0, length: key.count))
-                        unsafe try queues[view].add(time: instant, number: Int64(number), key: bytes, hash: EntityKey.hash(bytes))
+                        guard entities[view][index].isValid[row] else {
+                            key.removeAll()
+                            break
+                        }
+                        unsafe EntityKey.append(
+                            entities[view][index].words[row], type: programs[view].entityTypes[index],
+                            texts: entities[view][index].text, to: &key)
                     }
-                } catch {
-                    throw error.isInput ? file.failure(row: number, error.description) : error
+                    let bytes = unsafe key.bytes(TextReference(offset: 0, length: key.count))
+                    unsafe try queues[view].add(time: instant, number: Int64(number), key: bytes, hash: EntityKey.hash(bytes))
                 }
             }
             rowCount += batch.count
@@ -88,12 +80,25 @@ final class Spine {
         for queue in queues { try queue.finish() }
     }
 
-    private var neededColumns: [String]? { nil }
+    private func cells(_ name: String, _ type: FieldType, _ batch: TableBatch, of owner: String, into cells: Cells) throws {
+        guard let position = batch.names.firstIndex(of: name) else {
+            let nearest = nearestName(to: name, among: batch.names).map { "; did you mean \($0)?" } ?? ""
+            throw file.failure("it has no column '\(name)', which \(owner) needs\(nearest)")
+        }
+        let reader = CellReader(name: name, type: type)
+        do throws(CellError) {
+            try cells.read(batch.columns[position], batch.meaning, count: batch.count, reader)
+        } catch {
+            throw file.failure(row: batch.firstRow + error.row, error.reason)
+        }
+    }
 
-    private func reader(_ name: String, _ type: FieldType, _ batch: TableBatch, of owner: String) throws -> CellReader {
-        if let position = batch.names.firstIndex(of: name) { return CellReader(name: name, type: type, position: position) }
-        let nearest = nearestName(to: name, among: batch.names).map { "; did you mean \($0)?" } ?? ""
-        throw file.failure("it has no column '\(name)', which \(owner) needs\(nearest)")
+    private func takeSchema(_ batch: TableBatch) {
+        guard batch.names.count > names.count else { return }
+        names = batch.names
+        schema = batch.columns.indices.map {
+            ColumnSchema(name: batch.names[$0], type: batch.columns[$0].type, nullable: batch.columns[$0].valid != nil)
+        }
     }
 
     private func note(_ row: Int, isKept: Bool) {
@@ -115,6 +120,8 @@ final class Spine {
     // MARK: - The columns, again
 
     /// What the columns are in the training set. Requires: `read` was called.
+    ///
+    /// - Parameter typed: whether columns without a type get one.
     func outputSchema(typed: Bool) -> [ColumnSchema] {
         guard typed else { return schema }
         return names.enumerated().map { index, name in
@@ -131,59 +138,61 @@ final class Spine {
         return nil
     }
 
-    /// Gives `body` the rows of each block, and which of them come out, nil for all.
-    func columns(typed: Bool, _ body: (_ count: Int, _ kept: [Bool]?, [OutputColumn]) throws -> Void) throws {
+    /// Gives `body` the rows block by block, and which of each come out, nil for all.
+    func blocks(typed: Bool, _ body: (TableBatch, _ kept: [Bool]?) throws -> Void) throws {
         let types = typed ? outputSchema(typed: true).map { $0.type } : []
+        var seen = 0
         try file.scan(rowsMax: AnswerStore.blockRows, names: names) { batch in
-            guard batch.firstRow + batch.count <= rowCount else { throw file.failure("it changed while it was read") }
-            let columns = try batch.columns.indices.map { index in
-                guard typed else { return OutputColumn(values: batch.columns[index], meaning: batch.meaning) }
-                return OutputColumn(values: try converted(batch, index, to: types[index]))
+            seen += batch.count
+            guard seen <= rowCount else { throw file.failure("it changed while it was read") }
+            var batch = batch
+            if typed {
+                batch.columns = try batch.columns.indices.map { try converted(batch, $0, to: types[$0]) }
+                batch.meaning = .text
             }
             let isKept = filter.map { _ in
                 (batch.firstRow..<batch.firstRow + batch.count).map { kept[$0 >> 6] >> UInt64($0 & 63) & 1 == 1 }
             }
-            try body(batch.count, isKept, columns)
+            try body(batch, isKept)
         }
+        guard seen == rowCount else { throw file.failure("it changed while it was read") }
     }
 
     /// A column of texts as one of another type.
     private func converted(_ batch: TableBatch, _ index: Int, to type: ColumnType) throws -> ColumnValues {
         let own = batch.columns[index]
         var column = ColumnValues(type, nullable: true)
-        let field: FieldType =
-            switch type {
-            case .int64: .int64
-            case .double: .double
-            case .bool: .bool
-            case .timestamp: .timestamp
-            case .decimal(_, let scale): .decimal(scale: scale)
-            default: .string
-            }
-        let reader = CellReader(name: batch.names[index], type: field, position: index)
-        var texts = TextArena(capacity: 1 << 8)
-        for row in 0..<batch.count {
-            texts.removeAll()
-            if own.isNull(row) {
-                column.appendNull()
-                continue
-            }
-            if type == .string {
+        if type == .string {
+            for row in 0..<batch.count {
+                if own.isNull(row) {
+                    column.appendNull()
+                    continue
+                }
                 // Anything but a JSON string is shown as it stands.
                 let text = own.text(row)
                 let isQuoted = batch.meaning == .json && text.first == UInt8(ascii: "\"")
                 let string = isQuoted ? unsafe text.withUnsafeBytes { unsafe JSONScanner.string($0) } : nil
-                if isQuoted && string == nil {
-                    throw file.failure(row: batch.firstRow + row, "'\(batch.names[index])' is no text")
-                }
+                if isQuoted && string == nil { throw file.failure(row: batch.firstRow + row, "'\(batch.names[index])' is no text") }
                 _ = unsafe (string.map { Array($0.utf8)[...] } ?? text).withUnsafeBytes { unsafe column.append(text: $0) }
-                continue
             }
-            do throws(WorkerError) {
-                column.append(word: try reader.read(batch, row: row, texts: &texts)!)
-            } catch {
-                throw file.failure(row: batch.firstRow + row, error.description)
+            return column
+        }
+        let field: FieldType =
+            switch type {
+            case .double: .double
+            case .bool: .bool
+            case .timestamp: .timestamp
+            case .decimal(_, let scale): .decimal(scale: scale)
+            default: .int64
             }
+        let cells = Cells()
+        do throws(CellError) {
+            try cells.read(own, batch.meaning, count: batch.count, CellReader(name: batch.names[index], type: field))
+        } catch {
+            throw file.failure(row: batch.firstRow + error.row, error.reason)
+        }
+        for row in 0..<batch.count {
+            if cells.isValid[row] { column.append(word: cells.words[row]) } else { column.appendNull() }
         }
         return column
     }

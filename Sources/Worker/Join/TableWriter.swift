@@ -2,16 +2,50 @@ internal import Glibc
 internal import Parquet
 internal import Records
 
-/// A column of the rows on their way out.
-struct OutputColumn {
-    var values: ColumnValues
-    /// How the texts of a string column are meant.
+/// Rows on their way out: the spine's columns, and those of values.
+struct OutputBlock {
+    var count: Int
+    var spine: [ColumnValues]
+    /// How the texts of the spine's string columns are meant.
     var meaning = TableBatch.TextMeaning.text
+    var values: [ValueBlock]
+    /// Which columns of those come out, in their order.
+    var picks: [(block: Int, column: Int)]
 }
 
-/// Writes a table, batch by batch. The file has a hidden name until `finish`; dropped before, it goes.
+/// The values of one view for a block of rows. Used again, block after block: fresh memory costs more than what is written to it.
+final class ValueBlock {
+    let columns: [Column]
+    var text = TextArena(capacity: 1 << 10)
+
+    init(_ types: [FieldType]) { columns = types.map { Column(type: $0, capacity: AnswerStore.blockRows) } }
+
+    deinit { for column in columns { column.deallocate() } }
+
+    /// Keeps the rows for which `isKept` is true.
+    func filter(_ isKept: [Bool]) {
+        for column in columns {
+            var kept = 0
+            for row in isKept.indices where isKept[row] {
+                column.words[kept] = column.words[row]
+                column.valid[kept] = column.valid[row]
+                kept += 1
+            }
+        }
+    }
+
+    /// Valid while the block is not written to.
+    func data(_ index: Int) -> ColumnData {
+        let column = columns[index]
+        return unsafe ColumnData(
+            words: column.words.pointer, valid: column.valid.pointer,
+            text: column.type == .string ? text.bytes(TextReference(offset: 0, length: text.count)) : nil)
+    }
+}
+
+/// Writes a table, block by block. The file has a hidden name until `finish`; dropped before, it goes.
 protocol TableWriter: AnyObject {
-    func write(count: Int, _ columns: [OutputColumn]) throws
+    func write(_ block: OutputBlock) throws
     func finish() throws
 }
 
@@ -45,21 +79,23 @@ private final class ParquetTable: TableWriter {
         writer = try FileWriter(path: hiddenPath(path), schema: schema, metadata: metadata)
     }
 
-    func write(count: Int, _ columns: [OutputColumn]) throws {
-        try write(count: count, columns[...], [])
+    func write(_ block: OutputBlock) throws {
+        try write(block, block.spine[...], [])
     }
 
-    /// Lends the columns one inside the other.
-    private func write(count: Int, _ rest: ArraySlice<OutputColumn>, _ lent: [ColumnData]) throws {
+    /// Lends the spine's columns one inside the other.
+    private func write(_ block: OutputBlock, _ rest: ArraySlice<ColumnValues>, _ lent: [ColumnData]) throws {
         guard let next = rest.first else {
-            try writer!.write(rowCount: count, columns: lent)
+            let values = block.picks.map { block.values[$0.block].data($0.column) }
+            try writer!.write(rowCount: block.count, columns: lent + values)
             return
         }
-        try next.values.withColumnData { try write(count: count, rest.dropFirst(), lent + [$0]) }
+        try next.withColumnData { try write(block, rest.dropFirst(), lent + [$0]) }
     }
 
     func finish() throws {
-        _ = try writer.take()!.finish()
+        // Whatever is lost with the power can be made again.
+        _ = try writer.take()!.finish(sync: false)
         try publish(hiddenPath(path), as: path)
     }
 }
@@ -67,7 +103,22 @@ private final class ParquetTable: TableWriter {
 /// What rows look like as text.
 protocol TextForm {
     func head(to bytes: inout [UInt8])
-    func append(_ columns: [OutputColumn], row: Int, to bytes: inout [UInt8])
+    /// A value, or null, behind those before it in the row.
+    func append(_ cell: TextCell, column: Int, to bytes: inout [UInt8])
+    func endRow(to bytes: inout [UInt8])
+}
+
+/// A value as text.
+enum TextCell {
+    case null
+    /// A text, which may need quotes.
+    case text(ArraySlice<UInt8>)
+    /// A text of JSON.
+    case json(ArraySlice<UInt8>)
+    /// A number or a flag.
+    case plain(String)
+    /// A time or a date.
+    case time(String)
 }
 
 private final class TextTable<Form: TextForm>: TableWriter {
@@ -91,10 +142,38 @@ private final class TextTable<Form: TextForm>: TableWriter {
         _ = close(descriptor)
     }
 
-    func write(count: Int, _ columns: [OutputColumn]) throws {
-        for row in 0..<count {
-            form.append(columns, row: row, to: &bytes)
+    func write(_ block: OutputBlock) throws {
+        for row in 0..<block.count {
+            for (index, column) in block.spine.enumerated() {
+                form.append(cell(column, row, block.meaning), column: index, to: &bytes)
+            }
+            for (index, pick) in block.picks.enumerated() {
+                let values = block.values[pick.block]
+                form.append(cell(values, values.columns[pick.column], row), column: block.spine.count + index, to: &bytes)
+            }
+            form.endRow(to: &bytes)
             if bytes.count >= Self.bytesMax { try flush() }
+        }
+    }
+
+    private func cell(_ column: ColumnValues, _ row: Int, _ meaning: TableBatch.TextMeaning) -> TextCell {
+        if column.isNull(row) { return .null }
+        switch column.type {
+        case .string: return meaning == .json ? .json(column.text(row)) : .text(column.text(row))
+        case .timestamp, .date: return .time(column.plainText(row))
+        default: return .plain(column.plainText(row))
+        }
+    }
+
+    private func cell(_ values: ValueBlock, _ column: Column, _ row: Int) -> TextCell {
+        guard column.valid[row] != 0 else { return .null }
+        let word = column.words[row]
+        switch column.type {
+        case .string: return .text(Array(values.text.string(TextReference(word: word)).utf8)[...])
+        case .timestamp: return .time(EventTime(microseconds: word).rfc3339())
+        case .bool: return .plain(word != 0 ? "true" : "false")
+        case .double: return .plain("\(Double(bitPattern: UInt64(bitPattern: word)))")
+        case .int64, .decimal: return .plain(String(word))
         }
     }
 
@@ -111,7 +190,6 @@ private final class TextTable<Form: TextForm>: TableWriter {
 
     func finish() throws {
         try flush()
-        guard fsync(descriptor) == 0 else { throw WorkerError(cannot: "sync", path) }
         try publish(hiddenPath(path), as: path)
         isFinished = true
     }
@@ -128,18 +206,16 @@ private struct CSVForm: TextForm {
         bytes.append(0x0A)
     }
 
-    func append(_ columns: [OutputColumn], row: Int, to bytes: inout [UInt8]) {
-        for (index, column) in columns.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            guard !column.values.isNull(row) else { continue }
-            if column.values.type == .string {
-                CSVForm.append(column.values.text(row), to: &bytes)
-            } else {
-                bytes += column.values.plainText(row).utf8
-            }
+    func append(_ cell: TextCell, column: Int, to bytes: inout [UInt8]) {
+        if column > 0 { bytes.append(UInt8(ascii: ",")) }
+        switch cell {
+        case .null: break
+        case .text(let text), .json(let text): CSVForm.append(text, to: &bytes)
+        case .plain(let text), .time(let text): bytes += text.utf8
         }
-        bytes.append(0x0A)
     }
+
+    func endRow(to bytes: inout [UInt8]) { bytes.append(0x0A) }
 
     private static func append(_ text: ArraySlice<UInt8>, to bytes: inout [UInt8]) {
         // Nothing at all would be null.
@@ -172,33 +248,19 @@ private struct JSONForm: TextForm {
 
     func head(to bytes: inout [UInt8]) {}
 
-    func append(_ columns: [OutputColumn], row: Int, to bytes: inout [UInt8]) {
-        for (index, column) in columns.enumerated() {
-            bytes.append(UInt8(ascii: index == 0 ? "{" : ","))
-            bytes += keys[index]
-            if column.values.isNull(row) {
-                bytes += "null".utf8
-            } else if column.values.type == .string {
-                let text = column.values.text(row)
-                if column.meaning == .json {
-                    bytes += text
-                } else {
-                    JSONText.append(String(decoding: text, as: UTF8.self), to: &bytes)
-                }
-            } else {
-                let isQuoted =
-                    switch column.values.type {
-                    case .timestamp, .date: true
-                    default: false
-                    }
-                if isQuoted { bytes.append(UInt8(ascii: "\"")) }
-                bytes += column.values.plainText(row).utf8
-                if isQuoted { bytes.append(UInt8(ascii: "\"")) }
-            }
+    func append(_ cell: TextCell, column: Int, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: column == 0 ? "{" : ","))
+        bytes += keys[column]
+        switch cell {
+        case .null: bytes += "null".utf8
+        case .text(let text): JSONText.append(String(decoding: text, as: UTF8.self), to: &bytes)
+        case .json(let text): bytes += text
+        case .plain(let text): bytes += text.utf8
+        case .time(let text): JSONText.append(text, to: &bytes)
         }
-        bytes.append(UInt8(ascii: "}"))
-        bytes.append(0x0A)
     }
+
+    func endRow(to bytes: inout [UInt8]) { bytes += "}\n".utf8 }
 }
 
 extension ColumnValues {
