@@ -204,7 +204,7 @@ final class ShardThread: @unchecked Sendable {
         context.options.filter?.apply(to: rows)
         context.rowsOut.add(rows.count, ordering: .relaxed)
         if let join = context.options.join {
-            try join.answers[view][index].take(rows)
+            try join.take(rows, view: view, thread: index)
         } else if let log = views[view].log {
             try log.append(rows, created: Clock.now().microseconds)
         } else {

@@ -5,7 +5,9 @@ internal import Records
 /// in a file without a name.
 ///
 ///     row: number in the block u32 | a bit per value: whether it is one | words 8 bytes each | the texts; their words are lengths
-final class AnswerStore {
+///
+/// One thread takes, another gives, block by block once a block is whole.
+final class AnswerStore: @unchecked Sendable {
     /// Rows of a block: the row group of a Parquet file, and what the end of a join has in memory.
     static let blockRows = 1 << 17
     /// Memory is taken, and given again to other blocks, by pieces of this size.
@@ -21,6 +23,7 @@ final class AnswerStore {
     private var bytes = 0
     private var spare: [Piece] = []
     private var file: TemporaryFile?
+    private let monitor = Monitor()
 
     private struct Block {
         var pieces: [Piece] = []
@@ -36,13 +39,23 @@ final class AnswerStore {
         texts = types.indices.filter { types[$0] == .string }
     }
 
-    func take(_ rows: RowBuffer) throws(WorkerError) {
+    /// Gives how many of the rows belong to which block.
+    func take(_ rows: RowBuffer) throws(WorkerError) -> [Int: Int] {
+        monitor.lock()
+        defer { monitor.unlock() }
+        var counts: [Int: Int] = [:]
+        var run = (block: -1, count: 0)
         let headBytes = 4 + maskBytes
         let rowBytes = headBytes + 8 * valueCount
         for row in 0..<rows.count {
             let number = Int(rows.offsets[row])
             let index = number / AnswerStore.blockRows
             while blocks.count <= index { blocks.append(Block()) }
+            if index != run.block {
+                if run.count > 0 { counts[run.block, default: 0] += run.count }
+                run = (index, 0)
+            }
+            run.count += 1
             var textBytes = 0
             for value in texts { textBytes += length(rows, value, row) }
             let piece = piece(of: index, room: rowBytes + textBytes)
@@ -68,7 +81,9 @@ final class AnswerStore {
                 piece.count += length
             }
         }
+        if run.count > 0 { counts[run.block, default: 0] += run.count }
         if bytes > bytesMax { try setAside() }
+        return counts
     }
 
     private func length(_ rows: RowBuffer, _ value: Int, _ row: Int) -> Int {
@@ -111,12 +126,14 @@ final class AnswerStore {
 
     /// Writes a block's rows into columns, each at its number, and lets go of them. Gives how many there are.
     func give(block index: Int, to columns: [Column], _ text: inout TextArena) throws(WorkerError) -> Int {
-        guard index < blocks.count else { return 0 }
-        let block = blocks[index]
-        blocks[index] = Block()
+        let block = monitor.locked { () -> Block in
+            guard index < blocks.count else { return Block() }
+            defer { blocks[index] = Block() }
+            return blocks[index]
+        }
         var count = 0
         for piece in block.pieces { count += unsafe decode(piece.all, columns, &text) }
-        release(block.pieces)
+        monitor.locked { release(block.pieces) }
         for range in block.stored {
             let piece = Piece(capacity: range.count)
             unsafe try file!.read(at: range.lowerBound, into: UnsafeMutableRawBufferPointer(start: piece.end, count: range.count))

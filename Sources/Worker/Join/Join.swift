@@ -105,10 +105,28 @@ public final class Join: @unchecked Sendable {
         let worker = try Worker(plan, options, log: log, status: status)
         monitor.locked { self.worker = worker }
         if shouldStop { worker.stop() }
-        let run = try worker.run()
-        try write(schema, typed: typed)
-        return Summary(rows: spine.keptCount, values: selection.outputs.count, run: run)
+        // Rows go out while others are still to be found: those of a spine in the order of time, block by block.
+        let running = Handover(worker)
+        let result = Outcome()
+        let thread = WorkThread { [task] in
+            result.value = Result { try running.value.run() }
+            task.end()
+        }
+        let written = Result { try write(schema, typed: typed) }
+        if case .failure = written { worker.stop() }
+        thread.join()
+        switch (written, result.value!) {
+        case (.success, .success(let run)):
+            return Summary(rows: spine.keptCount, values: selection.outputs.count, run: run)
+        case (.failure(is Unanswered), .failure(let error)), (.success, .failure(let error)): throw error
+        case (.failure(let error), _): throw error
+        }
     }
+
+    /// The run ended before its time.
+    private struct Unanswered: Error {}
+
+    private final class Outcome: @unchecked Sendable { var value: Result<RunSummary, any Error>? }
 
     // MARK: - The result
 
@@ -163,6 +181,7 @@ public final class Join: @unchecked Sendable {
         for (view, values) in values.enumerated() {
             values.text.removeAll()
             var found = 0
+            guard task.waitFor(block: block, rows: expected) else { throw Unanswered() }
             for store in task.answers[view] { found += try store.give(block: block, to: values.columns, &values.text) }
             precondition(found == expected, "\(found) of \(expected) rows were answered")
         }

@@ -12,10 +12,44 @@ final class JoinTask: @unchecked Sendable {
     /// By view and thread.
     let answers: [[AnswerStore]]
 
+    private let monitor = Monitor()
+    /// Rows that were answered, by view and block.
+    private var counts: [[Int: Int]]
+    private var isOver = false
+
     init(visibility: Visibility, queues: [AskQueue], answers: [[AnswerStore]]) {
         self.visibility = visibility
         self.queues = queues
         self.answers = answers
+        counts = queues.map { _ in [:] }
+    }
+
+    /// Takes rows of a view from one of the threads.
+    func take(_ rows: RowBuffer, view: Int, thread: Int) throws(WorkerError) {
+        let taken = try answers[view][thread].take(rows)
+        monitor.locked {
+            for (block, count) in taken { counts[view][block, default: 0] += count }
+            monitor.wakeAll()
+        }
+    }
+
+    /// No more rows will come.
+    func end() {
+        monitor.locked {
+            isOver = true
+            monitor.wakeAll()
+        }
+    }
+
+    /// Waits until so many rows of a block were answered in every view; false where they will not be.
+    func waitFor(block: Int, rows: Int) -> Bool {
+        monitor.lock()
+        defer { monitor.unlock() }
+        while !counts.allSatisfy({ $0[block] ?? 0 >= rows }) {
+            if isOver { return false }
+            monitor.wait()
+        }
+        return true
     }
 }
 
