@@ -116,7 +116,8 @@ public final class Join: @unchecked Sendable {
         if case .failure = written { worker.stop() }
         thread.join()
         switch (written, result.value!) {
-        case (.success, .success(let run)):
+        case (.success(let table), .success(let run)):
+            try table.finish()
             return Summary(rows: spine.keptCount, values: selection.outputs.count, run: run)
         case (.failure(is Unanswered), .failure(let error)), (.success, .failure(let error)): throw error
         case (.failure(let error), _): throw error
@@ -130,7 +131,8 @@ public final class Join: @unchecked Sendable {
 
     // MARK: - The result
 
-    private func write(_ schema: [ColumnSchema], typed: Bool) throws {
+    /// The table, with all its rows, not yet finished.
+    private func write(_ schema: [ColumnSchema], typed: Bool) throws -> any TableWriter {
         let plan = selection.plan
         let types = selection.outputs.map { plan.views[$0.view].values[$0.value].type }
         let table = try makeTable(
@@ -173,7 +175,7 @@ public final class Join: @unchecked Sendable {
         blocks.close()
         thread.join()
         if let error = failure.error { throw error }
-        try table.finish()
+        return table
     }
 
     /// Fills in the values of a block's rows.

@@ -172,7 +172,9 @@ final class Spine {
                 let text = own.text(row)
                 let isQuoted = batch.meaning == .json && text.first == UInt8(ascii: "\"")
                 let string = isQuoted ? unsafe text.withUnsafeBytes { unsafe JSONScanner.string($0) } : nil
-                if isQuoted && string == nil { throw file.failure(row: batch.firstRow + row, "'\(batch.names[index])' is no text") }
+                if isQuoted && string == nil {
+                    throw file.failure(row: batch.firstRow + row, "'\(batch.names[index])' is no text")
+                }
                 _ = unsafe (string.map { Array($0.utf8)[...] } ?? text).withUnsafeBytes { unsafe column.append(text: $0) }
             }
             return column
