@@ -77,7 +77,9 @@ struct GoodFileTests {
         let view = try plan("where: amount > 0\n    features:", features).views[0]
         let resolution = Resolution(events: 5_000, step: .seconds(60))
         #expect(
-            view.values.prefix(8).map(\.name) == ["a_30s", "a_1m", "a_1h", "a_1h_extra", "a_lifetime", "b_10m", "c_1h", "c_1h_extra"])
+            view.values.prefix(8).map(\.name) == [
+                "a_30s", "a_1m", "a_1h", "a_1h_extra", "a_lifetime", "b_10m", "c_1h", "c_1h_extra",
+            ])
         // A window within a step stays exact, one without an older end is.
         #expect(view.values.prefix(8).map { $0.resolution != nil } == [false, false, true, true, true, false, true, true])
         #expect(view.values.prefix(8).map(\.isExtra) == [false, false, false, true, false, false, false, true])
