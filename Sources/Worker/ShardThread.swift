@@ -35,6 +35,10 @@ final class ShardContext: @unchecked Sendable {
     let parts: Channel<PartJob>
     let batches: [BatchPool]
     let hasStateAtStart: Bool
+    /// By the plan's views, the numbers that the state has for them.
+    let viewNumbers: [Int]
+    /// Whether the state has views that this plan no longer has since this run began.
+    let leavesViews: Bool
     /// Bytes of keyed state over all threads.
     let stateBytes = Atomic<Int>(0)
     /// Entities that changed since the last commit, over all threads.
@@ -46,8 +50,11 @@ final class ShardContext: @unchecked Sendable {
 
     init(
         plan: Plan, programs: [ViewProgram], options: WorkerOptions, run: String, failure: Failure, parts: Channel<PartJob>,
-        store: StateStore?, hasStateAtStart: Bool
+        store: StateStore?, hasStateAtStart: Bool, viewNumbers: [Int],
+        leavesViews: Bool = false
     ) {
+        self.viewNumbers = viewNumbers
+        self.leavesViews = leavesViews
         self.plan = plan
         self.programs = programs
         self.options = options
@@ -66,6 +73,9 @@ final class ShardContext: @unchecked Sendable {
         let limit = options.memory / 100
         return held > limit * Bounds.memoryCommitPercent ? Double(limit * Bounds.memoryKeptPercent) / Double(held) : nil
     }
+
+    /// As the state numbers it.
+    func stored(_ id: ShardID) -> ShardID { ShardID(view: viewNumbers[id.view], slice: id.slice) }
 
     /// The state folder, or where state goes that outgrew the memory limit of a run without one.
     var store: StateStore? {
@@ -93,24 +103,6 @@ final class Failure: @unchecked Sendable {
     var error: (any Error)? { monitor.locked { first } }
 }
 
-/// Event batches that are out of use, per view.
-final class BatchPool: @unchecked Sendable {
-    private let columnCount: Int
-    private let monitor = Monitor()
-    private var free: [EventBatch] = []
-
-    init(columnCount: Int) { self.columnCount = columnCount }
-
-    func take() -> EventBatch {
-        monitor.locked { free.popLast() } ?? EventBatch(columnCount: columnCount, capacity: Bounds.batchRecords)
-    }
-
-    func put(_ batch: EventBatch) {
-        batch.removeAll()
-        monitor.locked { free.append(batch) }
-    }
-}
-
 /// Some shards and the offline logs of their views, on a thread of their own: the loop of the engine.
 final class ShardThread: @unchecked Sendable {
     let inbox = Channel<ShardMessage>(capacity: Bounds.turnsWaiting)
@@ -118,6 +110,8 @@ final class ShardThread: @unchecked Sendable {
     private let index: Int
     private var shards: [ShardID: ShardSeat] = [:]
     private var views: [ViewSeat]
+    /// Logs that end with the next commit.
+    private var earlier: [ViewLog] = []
     private var order: [ShardID] = []
     private var watermarks: [EventTime]
     private let completions = PartCompletions()
@@ -161,14 +155,26 @@ final class ShardThread: @unchecked Sendable {
     }
 
     /// Brings the offline log's folders to what the last commit fixed. One thread does it, before all start.
-    func recoverLogs(_ states: [LogState.ViewState]) throws(HistoryError) {
-        for view in views { try view.log?.recover(states) }
+    ///
+    /// - Parameter earlier: the logs of an earlier plan's views where this one's write other columns, or none.
+    func recoverLogs(_ states: [LogState.ViewState], earlier: [ViewLog]) throws(HistoryError) {
+        let logs = views.compactMap(\.log).filter { log in !earlier.contains { $0.folder == log.folder } } + earlier
+        for log in logs { try log.recover(states) }
+        for log in earlier {
+            for part in log.takeParts(all: true) {
+                try part.write(sync: true)
+                log.wrote(part)
+            }
+        }
+        self.earlier = earlier
+        guard let directory = context.options.logDirectory else { return }
+        try ViewLog.publishParts(of: states, without: logs, directory: directory)
     }
 
     /// Takes a shard over from the last commit. Before the thread starts.
     func restore(_ id: ShardID, _ state: Checkpoint.ShardState, _ store: StateStore) throws(StoreError) {
         let seat = makeSeat(id, state)
-        try store.restorePending(&seat.shard, id, state)
+        try store.restorePending(&seat.shard, context.stored(id), state)
     }
 
     @discardableResult
@@ -229,17 +235,20 @@ final class ShardThread: @unchecked Sendable {
     private func finish(_ id: ShardID, now: Bool) throws {
         let seat = shards[id]!
         let watermark = watermarks[id.view]
+        let isFinal = context.programs[id.view].plan.snapshots == .final
+        // Where an earlier plan's rows wait still, they come out before the watermark lets go of what they see.
+        if isFinal || seat.shard.pendingCount > 0 {
+            seat.shard.collectReady(watermark: watermark, now: now || !isFinal)
+            try bring(seat, id)
+            while seat.shard.finishRows(views[id.view].rows) { try flushRows(id.view) }
+        }
         seat.shard.advance(to: watermark)
-        guard context.programs[id.view].plan.snapshots == .final else { return }
-        seat.shard.collectReady(watermark: watermark, now: now)
-        try bring(seat, id)
-        while seat.shard.finishRows(views[id.view].rows) { try flushRows(id.view) }
     }
 
     private func bring(_ seat: ShardSeat, _ id: ShardID) throws {
         guard !seat.shard.awaited.isEmpty else { return }
         guard let store = context.store else { preconditionFailure("logs are awaited, but nothing was ever stored") }
-        try store.bring(&seat.shard, id)
+        try store.bring(&seat.shard, context.stored(id))
     }
 
     private func flushRows(_ view: Int) throws {
@@ -301,11 +310,12 @@ final class ShardThread: @unchecked Sendable {
                 seat.shard.expiredThrough = max(seat.shard.expiredThrough, program.reach(at: seat.shard.finishedThrough))
             }
             let idleMax = commit.idleShare.map { Int($0 * Double(seat.shard.dirtyCount)) }
-            rows.append(&seat.shard, id, before: seat.committed, idleMax: idleMax)
+            rows.append(&seat.shard, context.stored(id), before: seat.committed, idleMax: idleMax)
         }
-        for (id, state) in rows.shards { shards[id]!.committed = state }
+        for (id, (_, state)) in zip(order, rows.shards) { shards[id]!.committed = state }
         var logs: [LogState.ViewState] = []
         var unsynced: [UnsyncedSegments] = []
+        for log in earlier { logs.append(log.commitState(syncsNames: true).0) }
         for view in views.indices {
             try flushRows(view)
             if context.options.stateDirectory != nil, let log = views[view].log {
@@ -319,6 +329,8 @@ final class ShardThread: @unchecked Sendable {
 
     private func committed(keeping kept: Double?) throws {
         if context.options.stateDirectory != nil { for view in views { try view.log?.committed() } }
+        for log in earlier { try log.committed() }
+        earlier = []
         if let kept { for seat in shards.values { seat.shard.evict(to: Int(Double(seat.shard.bytes) * kept)) } }
         publishBytes()
     }
