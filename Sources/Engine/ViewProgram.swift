@@ -94,10 +94,7 @@ public final class ViewProgram {
         self.visibility = visibility
         entityTypes = plan.entity.map { source.fields[$0].type }
         valueTypes = plan.values.map(\.type)
-        let needs = plan.inputs.indices.map { input in
-            plan.values.reduce(into: Needs()) { if $1.input == input { $0.formUnion($1.function.needs) } }
-        }
-        let columns = zip(plan.inputs, needs).map { (kind: ViewProgram.kind($0.type), needs: $1) }
+        let columns = plan.inputs.indices.map { (kind: ViewProgram.kind(plan.inputs[$0].type), needs: plan.needs(of: $0)) }
         let kinds = Set(plan.values.map(PassKind.init)).sorted()
         let windowsOf = kinds.map { kind in
             Set(plan.values.filter { PassKind($0) == kind }.map { $0.window?.microseconds ?? .max }).sorted()
@@ -111,6 +108,7 @@ public final class ViewProgram {
         let windowCount = windowsOf.reduce(0) { $0 + $1.count }
         let layout = LogLayout(
             columns, memoCount: windowCount * summarized.count, hintCount: windowCount + windowsOf.count,
+            isOrdered: plan.isOrdered,
             tiles: plan.resolution.map {
                 TileRule(rawEvents: $0.events, step: $0.step.microseconds, olderShift: olderShift)
             })
@@ -119,7 +117,7 @@ public final class ViewProgram {
         self.newerShift = newerShift
         retention = plan.retention
         exactReach = plan.exactReach
-        delayMax = plan.values.map(\.delay).max() ?? .zero
+        delayMax = plan.delayMax
 
         passCount = kinds.count
         passes = .allocate(kinds.count)

@@ -67,9 +67,13 @@ public final class Part: @unchecked Sendable {
 }
 
 /// The columns of a view's offline log.
-struct LogSchema: Sendable {
+struct LogSchema: Sendable, Equatable {
     let columns: [ColumnSchema]
     let metadata: [(String, String)]
+
+    static func == (a: LogSchema, b: LogSchema) -> Bool {
+        a.columns == b.columns && a.metadata.elementsEqual(b.metadata) { $0 == $1 }
+    }
 
     init(_ view: ViewPlan, entity: [(name: String, type: FieldType)], pipeline: String, version: Int) {
         func column(_ name: String, _ type: FieldType, nullable: Bool) -> ColumnSchema {

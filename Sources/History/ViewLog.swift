@@ -12,7 +12,7 @@ internal import Records
 ///   row that a crash could take back.
 public final class ViewLog {
     private let view: ViewPlan
-    private let folder: String
+    public let folder: String
     private let schema: LogSchema
     private let entityTypes: [FieldType]
     private let valueTypes: [FieldType]
@@ -71,6 +71,18 @@ public final class ViewLog {
         // Hidden files are what an interrupted run left: nobody ever read them.
         return Folder.names("\(directory)/\(view)").contains { day in
             day.hasPrefix("dt=") && Folder.names("\(directory)/\(view)/\(day)").contains { !$0.hasPrefix(".") }
+        }
+    }
+
+    /// Whether another log's rows go into the same folder with the same columns.
+    public func writesLike(_ other: ViewLog) -> Bool { folder == other.folder && schema == other.schema }
+
+    /// Publishes the parts that the last commit named of views that no log is of any more.
+    public static func publishParts(
+        of states: [LogState.ViewState], without logs: [ViewLog], directory: String
+    ) throws(HistoryError) {
+        for state in states where !logs.contains(where: { $0.view.name == state.view }) {
+            for part in state.parts { try Part.publish(part, in: "\(directory)/\(state.view)") }
         }
     }
 

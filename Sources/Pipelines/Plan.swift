@@ -7,6 +7,8 @@ public struct Plan: Sendable {
     public var version: Int
     public var sources: [SourcePlan]
     public var views: [ViewPlan]
+    /// The file's text; empty for a plan of no file.
+    public var text = ""
 
     public init(pipeline: String, version: Int, sources: [SourcePlan], views: [ViewPlan]) {
         self.pipeline = pipeline
@@ -67,6 +69,8 @@ public struct ViewPlan: Sendable {
     /// Whether an entity's events all come from one partition of the topic, so that a slice is a partition.
     /// Otherwise events are exchanged by the entity's hash.
     public var isPartitionedByEntity: Bool
+    /// Whether logs keep the order of events of one instant though no value asks for it: see `KeptPlan`.
+    public var keepsOrder = false
 
     public init(
         name: String, source: Int, entity: [Int], condition: Expression?, snapshots: SnapshotMode, serveAt: ServeAt,
@@ -106,6 +110,8 @@ public struct InputPlan: Sendable {
     public var condition: Expression?
     /// The argument's type; nil where there is none.
     public var type: FieldType?
+    /// What the sums that are kept of the column tell beyond what its values ask for: see `KeptPlan`.
+    public var keptNeeds: Needs = []
 
     public init(argument: Expression?, condition: Expression?, type: FieldType?) {
         self.argument = argument

@@ -37,6 +37,10 @@ final class ShardContext: @unchecked Sendable {
     let batches: [BatchPool]
     let askBatches = BatchPool(columnCount: 0)
     let hasStateAtStart: Bool
+    /// By the plan's views, the numbers that the state has for them.
+    let viewNumbers: [Int]
+    /// Whether the state has views that this plan no longer has since this run began.
+    let leavesViews: Bool
     /// Bytes of keyed state over all threads.
     let stateBytes = Atomic<Int>(0)
     /// Entities that changed since the last commit, over all threads.
@@ -48,8 +52,10 @@ final class ShardContext: @unchecked Sendable {
 
     init(
         plan: Plan, programs: [ViewProgram], options: WorkerOptions, run: String, failure: Failure, parts: Channel<PartJob>,
-        store: StateStore?, hasStateAtStart: Bool
+        store: StateStore?, hasStateAtStart: Bool, viewNumbers: [Int], leavesViews: Bool = false
     ) {
+        self.viewNumbers = viewNumbers
+        self.leavesViews = leavesViews
         self.plan = plan
         self.programs = programs
         self.options = options
@@ -68,6 +74,9 @@ final class ShardContext: @unchecked Sendable {
         let limit = options.memory / 100
         return held > limit * Bounds.memoryCommitPercent ? Double(limit * Bounds.memoryKeptPercent) / Double(held) : nil
     }
+
+    /// As the state numbers it.
+    func stored(_ id: ShardID) -> ShardID { ShardID(view: viewNumbers[id.view], slice: id.slice) }
 
     /// The state folder, or where state goes that outgrew the memory limit of a run without one.
     var store: StateStore? {
@@ -93,22 +102,4 @@ final class Failure: @unchecked Sendable {
     }
 
     var error: (any Error)? { monitor.locked { first } }
-}
-
-/// Event batches that are out of use, per view.
-final class BatchPool: @unchecked Sendable {
-    private let columnCount: Int
-    private let monitor = Monitor()
-    private var free: [EventBatch] = []
-
-    init(columnCount: Int) { self.columnCount = columnCount }
-
-    func take() -> EventBatch {
-        monitor.locked { free.popLast() } ?? EventBatch(columnCount: columnCount, capacity: Bounds.batchRecords)
-    }
-
-    func put(_ batch: EventBatch) {
-        batch.removeAll()
-        monitor.locked { free.append(batch) }
-    }
 }

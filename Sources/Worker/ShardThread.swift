@@ -14,6 +14,8 @@ final class ShardThread: @unchecked Sendable {
     private let index: Int
     private var shards: [ShardID: ShardSeat] = [:]
     private var views: [ViewSeat]
+    /// Logs that end with the next commit.
+    private var earlier: [ViewLog] = []
     private var order: [ShardID] = []
     private var watermarks: [EventTime]
     private let completions = PartCompletions()
@@ -61,14 +63,26 @@ final class ShardThread: @unchecked Sendable {
     }
 
     /// Brings the offline log's folders to what the last commit fixed. One thread does it, before all start.
-    func recoverLogs(_ states: [LogState.ViewState]) throws(HistoryError) {
-        for view in views { try view.log?.recover(states) }
+    ///
+    /// - Parameter earlier: the logs of an earlier plan's views where this one's write other columns, or none.
+    func recoverLogs(_ states: [LogState.ViewState], earlier: [ViewLog]) throws(HistoryError) {
+        let logs = views.compactMap(\.log).filter { log in !earlier.contains { $0.folder == log.folder } } + earlier
+        for log in logs { try log.recover(states) }
+        for log in earlier {
+            for part in log.takeParts(all: true) {
+                try part.write(sync: true)
+                log.wrote(part)
+            }
+        }
+        self.earlier = earlier
+        guard let directory = context.options.logDirectory else { return }
+        try ViewLog.publishParts(of: states, without: logs, directory: directory)
     }
 
     /// Takes a shard over from the last commit. Before the thread starts.
     func restore(_ id: ShardID, _ state: Checkpoint.ShardState, _ store: StateStore) throws(StoreError) {
         let seat = makeSeat(id, state)
-        try store.restorePending(&seat.shard, id, state)
+        try store.restorePending(&seat.shard, context.stored(id), state)
     }
 
     @discardableResult
@@ -136,11 +150,13 @@ final class ShardThread: @unchecked Sendable {
         let watermark = watermarks[id.view]
         let program = context.programs[id.view]
         if program.visibility == .arrival { try release(seat, id, through: watermark.microseconds) }
+        // Where an earlier plan's rows wait still, they come out before the watermark lets go of what they see.
+        if program.hasWaitingRows || seat.shard.pendingCount > 0 {
+            seat.shard.collectReady(watermark: watermark, now: now || !program.hasWaitingRows)
+            try bring(seat, id)
+            while seat.shard.finishRows(views[id.view].rows) { try flushRows(id.view) }
+        }
         seat.shard.advance(to: watermark)
-        guard program.hasWaitingRows else { return }
-        seat.shard.collectReady(watermark: watermark, now: now)
-        try bring(seat, id)
-        while seat.shard.finishRows(views[id.view].rows) { try flushRows(id.view) }
     }
 
     // MARK: - Rows that are asked for
@@ -195,7 +211,7 @@ final class ShardThread: @unchecked Sendable {
     private func bring(_ seat: ShardSeat, _ id: ShardID) throws {
         guard !seat.shard.awaited.isEmpty else { return }
         guard let store = context.store else { preconditionFailure("logs are awaited, but nothing was ever stored") }
-        try store.bring(&seat.shard, id)
+        try store.bring(&seat.shard, context.stored(id))
     }
 
     private func flushRows(_ view: Int) throws {
@@ -259,11 +275,12 @@ final class ShardThread: @unchecked Sendable {
                 seat.shard.expiredThrough = max(seat.shard.expiredThrough, program.reach(at: seat.shard.finishedThrough))
             }
             let idleMax = commit.idleShare.map { Int($0 * Double(seat.shard.dirtyCount)) }
-            rows.append(&seat.shard, id, before: seat.committed, idleMax: idleMax)
+            rows.append(&seat.shard, context.stored(id), before: seat.committed, idleMax: idleMax)
         }
-        for (id, state) in rows.shards { shards[id]!.committed = state }
+        for (id, (_, state)) in zip(order, rows.shards) { shards[id]!.committed = state }
         var logs: [LogState.ViewState] = []
         var unsynced: [UnsyncedSegments] = []
+        for log in earlier { logs.append(log.commitState(syncsNames: true).0) }
         for view in views.indices {
             try flushRows(view)
             if context.options.stateDirectory != nil, let log = views[view].log {
@@ -277,6 +294,8 @@ final class ShardThread: @unchecked Sendable {
 
     private func committed(keeping kept: Double?) throws {
         if context.options.stateDirectory != nil { for view in views { try view.log?.committed() } }
+        for log in earlier { try log.committed() }
+        earlier = []
         if let kept { for seat in shards.values { seat.shard.evict(to: Int(Double(seat.shard.bytes) * kept)) } }
         publishBytes()
     }

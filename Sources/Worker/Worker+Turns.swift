@@ -86,9 +86,11 @@ extension Worker {
         let now = Clock.monotonic()
         try deadLetters.flush()
         var checkpoint = Checkpoint(
-            fingerprint: fingerprint, sliceCount: sliceCount, sourceCount: tasks.count)
+            plan: keptPlan, sliceCount: sliceCount, sourceCount: tasks.count)
         checkpoint.sources = tasks.map(\.state)
         checkpoint.deadLetterBytes = deadLetters.length
+        checkpoint.shards = leftShards
+        for shard in leftShards.keys { leftShards[shard]?.pending = [] }
         let raises = isLast || options.stateDirectory == nil || now - horizonRaisedAt >= Bounds.horizonMicrosecondsMin
         if raises { horizonRaisedAt = now }
         let changed = context.dirtyEntities.load(ordering: .relaxed)
