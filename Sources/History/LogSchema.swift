@@ -3,7 +3,7 @@ internal import Pipelines
 internal import Records
 
 /// The columns of the files that a `ViewLog` writes: a view's rows, or a source's events.
-struct LogSchema: Sendable {
+struct LogSchema: Sendable, Equatable {
     enum Kind {
         /// Entity, `event_timestamp`, `created`, values, `partition`, `offset`.
         case rows
@@ -14,6 +14,10 @@ struct LogSchema: Sendable {
     let columns: [ColumnSchema]
     let metadata: [(String, String)]
     private let kind: Kind
+
+    static func == (a: LogSchema, b: LogSchema) -> Bool {
+        a.columns == b.columns && a.metadata.elementsEqual(b.metadata) { $0 == $1 }
+    }
 
     init(_ view: ViewPlan, entity: [(name: String, type: FieldType)], pipeline: String, version: Int) {
         kind = .rows

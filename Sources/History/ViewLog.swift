@@ -15,7 +15,7 @@ public final class ViewLog {
     private let name: String
     /// Whether a commit's log by another name is of this folder too, with other columns.
     private let isOfFolder: (String) -> Bool
-    private let folder: String
+    public let folder: String
     private let schema: LogSchema
     private let entityTypes: [FieldType]
     private let valueTypes: [FieldType]
@@ -92,6 +92,18 @@ public final class ViewLog {
         // Hidden files are what an interrupted run left: nobody ever read them.
         return Folder.names("\(directory)/\(view)").contains { day in
             day.hasPrefix("dt=") && Folder.names("\(directory)/\(view)/\(day)").contains { !$0.hasPrefix(".") }
+        }
+    }
+
+    /// Whether another log's rows go into the same folder with the same columns.
+    public func writesLike(_ other: ViewLog) -> Bool { folder == other.folder && schema == other.schema }
+
+    /// Publishes the parts that the last commit named of views that no log is of any more.
+    public static func publishParts(
+        of states: [LogState.ViewState], without logs: [ViewLog], directory: String
+    ) throws(HistoryError) {
+        for state in states where !logs.contains(where: { $0.name == state.view || $0.isOfFolder(state.view) }) {
+            for part in state.parts { try Part.publish(part, in: "\(directory)/\(state.view)") }
         }
     }
 

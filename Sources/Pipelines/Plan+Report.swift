@@ -63,7 +63,7 @@ extension Plan {
 }
 
 /// Rows as lines whose cells begin at the same columns.
-private func aligned(_ rows: [[String]], indent: Int) -> [String] {
+func aligned(_ rows: [[String]], indent: Int) -> [String] {
     var widths: [Int] = []
     for row in rows {
         for (i, cell) in row.enumerated() {

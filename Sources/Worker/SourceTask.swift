@@ -21,6 +21,8 @@ struct PartitionProgress {
 final class SourceTask {
     let plan: SourcePlan
     let index: Int
+    /// Whether another run will go on where this one ends: what a partition may bring then is not taken to be over at its end.
+    var goesOn = false
     private var decoder: JSONDecoder
     let records: RecordBatch
     private let expressions: ExpressionEvaluator
@@ -243,7 +245,7 @@ final class SourceTask {
         records.removeAll()
     }
 
-    /// The minimum of the partitions' watermarks. A finished partition does not hold it back, nor, in a live run, one that
+    /// The minimum of the partitions' watermarks. A finished partition does not hold it back unless its run goes on, nor, in a live run, one that
     /// was read to its end and has been silent for the idle timeout. It never goes back.
     func watermark(now: Int64?) -> EventTime {
         store()
@@ -253,14 +255,15 @@ final class SourceTask {
         for progress in partitions.values {
             let own = progress.newest > .distantPast ? progress.newest - plan.outOfOrderness : .distantPast
             greatest = max(greatest, own)
-            if progress.isFinished { continue }
+            if progress.isFinished && !(goesOn && progress.newest > .distantPast) { continue }
             if let now, progress.isAtEnd, now - progress.lastRecordAt >= plan.idleTimeout.microseconds { continue }
             holds = true
             least = min(least, own)
         }
         if partitions.isEmpty { return emitted }
-        // Where all is silent in a live run, the partition that is furthest is the last that holds; in a bounded run it is the end.
-        if !holds && now != nil { least = greatest }
+        // Where all is silent in a live run, the partition that is furthest is the last that holds; where nobody goes on, it is the
+        // end.
+        if !holds && (now != nil || goesOn) { least = greatest }
         if least > emitted { emitted = least }
         return emitted
     }
