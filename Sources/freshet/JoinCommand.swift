@@ -59,10 +59,6 @@ struct JoinCommand: ParsableCommand {
             let selection = try JoinSelection(plan, features: picked, prefixed: fullNames)
             var options = try inputs.workerOptions(selection.plan, isBounded: true)
             let visibility = JoinVisibility(rawValue: visible)!
-            if visibility == .arrival, inputs.brokers == nil {
-                throw CommandFailure.wrong(
-                    "freshet: --visible arrival goes by the records' Kafka timestamps, which a file of lines does not have")
-            }
             if from != nil || to != nil {
                 options.filter = RowFilter(
                     from: from.flatMap { parseTimestamp($0) } ?? .distantPast,

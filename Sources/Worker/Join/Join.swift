@@ -1,5 +1,6 @@
 internal import Engine
 internal import Glibc
+internal import History
 public import Logging
 internal import Parquet
 internal import Pipelines
@@ -49,6 +50,13 @@ public final class Join: @unchecked Sendable {
         let plan = selection.plan
         guard TableFormat(path: out, mayBeCompressed: false) != nil else {
             throw WorkerError("\(out): a table's name ends in .csv, .jsonl or .parquet", isInput: true)
+        }
+        if visibility == .arrival, case .files(let paths) = options.input {
+            for path in paths.values.sorted() where !ArchiveReader.reads(path) {
+                throw WorkerError(
+                    "--visible arrival goes by the records' Kafka timestamps, which \(path) does not have: a topic has them, or the"
+                        + " archive of one", isInput: true)
+            }
         }
         spine = try Spine(path, plan, filter: options.filter)
         programs = plan.views.map { ViewProgram($0, source: plan.sources[$0.source]) }
