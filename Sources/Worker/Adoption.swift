@@ -54,12 +54,13 @@ struct Adoption {
                     directory: directory, eventsOf: source, pipeline: plan.pipeline, version: plan.version,
                     unique: "\(run)-earlier", keepsSegments: true)
             }
-            return archives + plan.views.filter { $0.snapshots != .none }.map { view in
-                let source = plan.sources[view.source]
-                return ViewLog(
-                    directory: directory, ViewProgram(view, source: source), source: source, pipeline: plan.pipeline,
-                    version: plan.version, unique: "\(run)-earlier", keepsSegments: true)
-            }
+            return archives
+                + plan.views.filter { $0.snapshots != .none }.map { view in
+                    let source = plan.sources[view.source]
+                    return ViewLog(
+                        directory: directory, ViewProgram(view, source: source), source: source, pipeline: plan.pipeline,
+                        version: plan.version, unique: "\(run)-earlier", keepsSegments: true)
+                }
         }
         let own = logs(kept.plan)
         return logs(before).filter { earlier in !own.contains { $0.writesLike(earlier) } }
