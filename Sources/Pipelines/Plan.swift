@@ -123,6 +123,8 @@ public struct InputPlan: Sendable {
 public struct ValuePlan: Sendable {
     /// `<feature>_<window>`, the window as the file writes it.
     public var name: String
+    /// The feature's name.
+    public var feature: String
     public var function: AggregateFunction
     /// Position of its column in the view's inputs; nil for `count()` of all events.
     public var input: Int?
@@ -136,11 +138,13 @@ public struct ValuePlan: Sendable {
     public var isExtra: Bool
 
     public init(
-        name: String, function: AggregateFunction, input: Int?, window: TimeSpan?, delay: TimeSpan, type: FieldType,
+        name: String, feature: String, function: AggregateFunction, input: Int?, window: TimeSpan?, delay: TimeSpan,
+        type: FieldType,
         resolution: Resolution? = nil, isExtra: Bool = false
     ) {
         self.resolution = resolution
         self.isExtra = isExtra
+        self.feature = feature
         self.name = name
         self.function = function
         self.input = input

@@ -35,6 +35,9 @@ enum Bounds {
     static let horizonMicrosecondsMin: Int64 = 30_000_000
     /// That a stop waits for one under way.
     static let compactionMicrosecondsAtStop: Int64 = 10_000_000
+    /// Of the memory limit, a training join has a part for the rows that wait, four for the values that were found, and three for keyed
+    /// state.
+    static let joinMemoryParts = 8
     /// Of the memory limit: a commit makes entities evictable from here on,
     static let memoryCommitPercent = 85
     /// and eviction goes down to here.

@@ -6,9 +6,9 @@ internal import Windows
 
 /// Routes a source's records to the shards that own their entities, each shard on one thread.
 final class Dispatcher {
-    private let context: ShardContext
-    private let threads: [ShardThread]
-    private let sliceCount: Int
+    let context: ShardContext
+    let threads: [ShardThread]
+    let sliceCount: Int
     private var threadOf: [ShardID: Int] = [:]
     private var load: [Double]
     /// The batch that is being filled, by view and slice.

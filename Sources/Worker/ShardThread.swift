@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Engine
 internal import History
 internal import Pipelines
@@ -5,103 +6,6 @@ internal import Records
 internal import Store
 internal import Synchronization
 internal import Windows
-
-/// Events for one shard.
-struct ShardEvents: @unchecked Sendable {
-    var shard: ShardID
-    var events: EventBatch
-}
-
-enum ShardMessage: @unchecked Sendable {
-    /// Events in the order of their partitions, and every view's watermark once they are applied.
-    case turn([ShardEvents], watermarks: [EventTime], timing: TurnTiming?)
-    /// Contribute all changes up to here to a commit.
-    case commit(Commit)
-    /// The commit is durable. Where memory is short, `keeping` is the part of its state that each thread keeps there.
-    case committed(keeping: Double?)
-    /// An online read: answered between turns.
-    case read(ReadRequest)
-    /// The input is over: finish every row that the watermarks allow and make parts of all.
-    case end(watermarks: [EventTime])
-}
-
-/// What all shard threads of a worker share.
-final class ShardContext: @unchecked Sendable {
-    let plan: Plan
-    let programs: [ViewProgram]
-    let options: WorkerOptions
-    let run: String
-    let failure: Failure
-    let parts: Channel<PartJob>
-    let batches: [BatchPool]
-    let hasStateAtStart: Bool
-    /// By the plan's views, the numbers that the state has for them.
-    let viewNumbers: [Int]
-    /// Whether the state has views that this plan no longer has since this run began.
-    let leavesViews: Bool
-    /// Bytes of keyed state over all threads.
-    let stateBytes = Atomic<Int>(0)
-    /// Entities that changed since the last commit, over all threads.
-    let dirtyEntities = Atomic<Int>(0)
-    let rowsOut = Atomic<Int>(0)
-    let latencies = Latencies()
-    private let monitor = Monitor()
-    private var opened: StateStore?
-
-    init(
-        plan: Plan, programs: [ViewProgram], options: WorkerOptions, run: String, failure: Failure, parts: Channel<PartJob>,
-        store: StateStore?, hasStateAtStart: Bool, viewNumbers: [Int],
-        leavesViews: Bool = false
-    ) {
-        self.viewNumbers = viewNumbers
-        self.leavesViews = leavesViews
-        self.plan = plan
-        self.programs = programs
-        self.options = options
-        self.run = run
-        self.failure = failure
-        self.parts = parts
-        self.hasStateAtStart = hasStateAtStart
-        opened = store
-        batches = programs.map { BatchPool(columnCount: $0.layout.columnCount) }
-    }
-
-    /// The part of the state that stays in memory after a commit, nil for all of it. The limit is the whole worker's, however
-    /// unevenly its threads hold what there is.
-    var keptShare: Double? {
-        let held = stateBytes.load(ordering: .relaxed)
-        let limit = options.memory / 100
-        return held > limit * Bounds.memoryCommitPercent ? Double(limit * Bounds.memoryKeptPercent) / Double(held) : nil
-    }
-
-    /// As the state numbers it.
-    func stored(_ id: ShardID) -> ShardID { ShardID(view: viewNumbers[id.view], slice: id.slice) }
-
-    /// The state folder, or where state goes that outgrew the memory limit of a run without one.
-    var store: StateStore? {
-        get { monitor.locked { opened } }
-        set { monitor.locked { opened = newValue } }
-    }
-}
-
-/// The first thing that went wrong; it ends the run.
-final class Failure: @unchecked Sendable {
-    private let monitor = Monitor()
-    private var first: (any Error)?
-    private let onFirst: @Sendable () -> Void
-
-    init(onFirst: @escaping @Sendable () -> Void) { self.onFirst = onFirst }
-
-    func report(_ error: any Error) {
-        let isFirst = monitor.locked {
-            defer { if first == nil { first = error } }
-            return first == nil
-        }
-        if isFirst { onFirst() }
-    }
-
-    var error: (any Error)? { monitor.locked { first } }
-}
 
 /// Some shards and the offline logs of their views, on a thread of their own: the loop of the engine.
 final class ShardThread: @unchecked Sendable {
@@ -123,6 +27,10 @@ final class ShardThread: @unchecked Sendable {
     private final class ShardSeat {
         var shard: Shard
         var committed: Checkpoint.ShardState
+        /// Where rows see what had arrived: the events and rows whose turn has not come.
+        let held = HeldEvents()
+        var asks = Deque<EventBatch>()
+        var nextAsk = 0
 
         init(_ shard: consuming Shard, _ committed: Checkpoint.ShardState) {
             self.shard = shard
@@ -206,6 +114,7 @@ final class ShardThread: @unchecked Sendable {
         case .turn(let batches, let watermarks, let timing):
             try turn(batches, watermarks)
             timing?.threadIsDone(context.latencies)
+        case .asks(let batches): ask(batches)
         case .commit(let commit): try contribute(to: commit)
         case .committed(let kept): try committed(keeping: kept)
         case .read(let request): try answer(request)
@@ -218,6 +127,10 @@ final class ShardThread: @unchecked Sendable {
     private func turn(_ batches: [ShardEvents], _ watermarks: [EventTime]) throws {
         for batch in batches {
             let seat = shards[batch.shard] ?? makeSeat(batch.shard, Checkpoint.ShardState())
+            if context.programs[batch.shard.view].visibility == .arrival {
+                seat.held.hold(batch.events)
+                continue
+            }
             let rows = views[batch.shard.view].rows
             if rows.room < batch.events.count { try flushRows(batch.shard.view) }
             seat.shard.locate(batch.events)
@@ -235,14 +148,64 @@ final class ShardThread: @unchecked Sendable {
     private func finish(_ id: ShardID, now: Bool) throws {
         let seat = shards[id]!
         let watermark = watermarks[id.view]
-        let isFinal = context.programs[id.view].plan.snapshots == .final
-        // Where an earlier plan's rows wait still, they come out before the watermark lets go of what they see.
-        if isFinal || seat.shard.pendingCount > 0 {
-            seat.shard.collectReady(watermark: watermark, now: now || !isFinal)
+        let program = context.programs[id.view]
+        if program.visibility == .arrival { try release(seat, id, through: watermark.microseconds) }
+        // Where rows of an earlier plan wait still, they come out before the watermark lets go of what they see.
+        if program.hasWaitingRows || seat.shard.pendingCount > 0 {
+            seat.shard.collectReady(watermark: watermark, now: now || !program.hasWaitingRows)
             try bring(seat, id)
             while seat.shard.finishRows(views[id.view].rows) { try flushRows(id.view) }
         }
         seat.shard.advance(to: watermark)
+    }
+
+    // MARK: - Rows that are asked for
+
+    private func ask(_ batches: [ShardEvents]) {
+        for batch in batches {
+            let seat = shards[batch.shard] ?? makeSeat(batch.shard, Checkpoint.ShardState())
+            if context.programs[batch.shard.view].visibility == .arrival {
+                seat.asks.append(batch.events)
+            } else {
+                seat.shard.ask(batch.events)
+                context.askBatches.put(batch.events)
+            }
+        }
+    }
+
+    /// Applies held events and evaluates asked rows up to an instant, all in the order in which they can be seen.
+    private func release(_ seat: ShardSeat, _ id: ShardID, through: Int64) throws {
+        let layout = context.programs[id.view].layout
+        let (events, asks) = (context.batches[id.view].take(), context.askBatches.take())
+        defer {
+            context.batches[id.view].put(events)
+            context.askBatches.put(asks)
+        }
+        while true {
+            while events.count < events.capacity && asks.count < asks.capacity {
+                let nextEvent = seat.held.first ?? .max
+                let nextAsk = seat.asks.first.map { $0.times[seat.nextAsk] } ?? .max
+                guard min(nextEvent, nextAsk) <= through, seat.held.first != nil || !seat.asks.isEmpty else { break }
+                if seat.held.first != nil && nextEvent <= nextAsk {
+                    if let empty = seat.held.removeFirst(to: events, layout) { context.batches[id.view].put(empty) }
+                } else {
+                    asks.append(seat.nextAsk, of: seat.asks[0], layout)
+                    seat.nextAsk += 1
+                    if seat.nextAsk == seat.asks[0].count {
+                        context.askBatches.put(seat.asks.removeFirst())
+                        seat.nextAsk = 0
+                    }
+                }
+            }
+            if events.count == 0 && asks.count == 0 { return }
+            let rows = views[id.view].rows
+            if rows.room < asks.count { try flushRows(id.view) }
+            seat.shard.locate(events, asks: asks)
+            try bring(seat, id)
+            seat.shard.apply(events, asks: asks, rows: rows)
+            events.removeAll()
+            asks.removeAll()
+        }
     }
 
     private func bring(_ seat: ShardSeat, _ id: ShardID) throws {
@@ -256,7 +219,9 @@ final class ShardThread: @unchecked Sendable {
         guard rows.count > 0 else { return }
         context.options.filter?.apply(to: rows)
         context.rowsOut.add(rows.count, ordering: .relaxed)
-        if let log = views[view].log {
+        if let join = context.options.join {
+            try join.take(rows, view: view, thread: index)
+        } else if let log = views[view].log {
             try log.append(rows, created: Clock.now().microseconds)
         } else {
             views[view].checksum.add(rows)

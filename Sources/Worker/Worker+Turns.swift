@@ -14,6 +14,7 @@ extension Worker {
         // Silence may move a watermark too, and rows come out.
         if watermarks != lastWatermarks { hasChanges = true }
         lastWatermarks = watermarks
+        if let join = options.join { try dispatcher.ask(join, watermarks) }
         try dispatcher.dispatch(task, watermarks: watermarks, receivedAt: options.isBounded ? nil : receivedAt)
     }
 
@@ -129,6 +130,7 @@ extension Worker {
         commit = nil
         guard options.stateDirectory != nil else {
             let watermarks = watermarks()
+            if let join = options.join { try dispatcher.ask(join, watermarks) }
             for thread in threads { thread.inbox.send(.end(watermarks: watermarks)) }
             try deadLetters.flush()
             return

@@ -46,9 +46,10 @@ public final class Worker: @unchecked Sendable {
     var wake: (@Sendable () -> Void)?
     /// Called on the committer's thread with the offsets that a durable commit fixed.
     var didCommit: (@Sendable ([[Int32: Int64]]) -> Void)?
-    public let status = RunStatus()
+    public let status: RunStatus
 
-    public init(_ wanted: Plan, _ options: WorkerOptions, log: Logger) throws {
+    public init(_ wanted: Plan, _ options: WorkerOptions, log: Logger, status: RunStatus = RunStatus()) throws {
+        self.status = status
         self.options = options
         self.log = log
         var store: StateStore?
@@ -66,7 +67,7 @@ public final class Worker: @unchecked Sendable {
         let plan = kept.plan
         self.plan = plan
         let sources = plan.sources
-        programs = plan.views.map { ViewProgram($0, source: sources[$0.source]) }
+        programs = plan.views.map { ViewProgram($0, source: sources[$0.source], visibility: options.join?.visibility) }
         let programs = programs
         let run = String(startedAt.microseconds, radix: 36)
         let waiters = Waiters()
