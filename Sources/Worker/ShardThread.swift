@@ -150,7 +150,7 @@ final class ShardThread: @unchecked Sendable {
         let watermark = watermarks[id.view]
         let program = context.programs[id.view]
         if program.visibility == .arrival { try release(seat, id, through: watermark.microseconds) }
-        // Where rows of an earlier plan wait still, they come out before the watermark lets go of what they see.
+        // Where an earlier plan's rows wait still, they come out before the watermark lets go of what they see.
         if program.hasWaitingRows || seat.shard.pendingCount > 0 {
             seat.shard.collectReady(watermark: watermark, now: now || !program.hasWaitingRows)
             try bring(seat, id)

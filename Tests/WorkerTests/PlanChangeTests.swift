@@ -158,7 +158,9 @@ import Worker
             let before = try run(payments.plan, options, upTo: 1_500)
             let after = try run(new, options)
             let whole = try run(payments.plan, payments.options(state: "whole-\(mode)"))
-            let applied = try #require(after.counters["payments"]?.first)
+            // Where the first run came to the end, the newest rows wait for good.
+            let isAll = before.counters == whole.counters
+            let applied = isAll ? UInt64(whole.rows["cards"] ?? 0) : try #require(after.counters["payments"]?.first)
             let rows = (before.rows["cards"] ?? 0) + (after.rows["cards"] ?? 0)
             #expect(
                 after.counters == whole.counters && (mode == "none" || rows == Int(applied)), "\(mode): \(rows) of \(applied)")
