@@ -65,7 +65,8 @@ let package = Package(
         layer("Store", "Engine", "Windows", "Aggregates", "Records", "RocksDB"),
         layer("History", "Engine", "Pipelines", "Records", "Parquet", "CZstd", "CKernels"),
         layer(
-            "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Records", "Kafka", "CZstd",
+            "Worker", "Store", "History", "Engine", "Pipelines", "Windows", "Records", "Kafka", "Parquet", "CZstd",
+            .product(name: "HeapModule", package: "swift-collections"),
             .product(name: "DequeModule", package: "swift-collections"), .product(name: "Logging", package: "swift-log")),
         .executableTarget(
             name: "freshet",

@@ -62,7 +62,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--input", type=Path, help="card transactions as JSON lines, in place of made ones")
     parser.add_argument("--quick", action="store_true", help="a tenth of the events, one round: to see that it runs")
-    parser.add_argument("--large", action="store_true", help="10 million entities too: 10 GB of disk, 8 GB of memory")
+    parser.add_argument("--large", action="store_true", help="10 and 20 million entities too: 30 GB of disk, 8 GB of memory")
     parser.add_argument("--peers", action="store_true", help="DuckDB, Polars, pandas, Flink, Redis, Quix beside it")
     parser.add_argument("--curves", action="store_true", help="what is plotted; with --peers, theirs too")
     parser.add_argument("--profile", action="store_true", help="where the time goes, and benchmarks/flame.svg (needs perf)")

@@ -10,6 +10,7 @@ from pathlib import Path
 import cases
 import measure
 import micro
+import topics
 from cases import FRESHET, W1, WORK
 from table import Table
 
@@ -35,6 +36,23 @@ def with_log(pipeline, path, *options, **settings):
         return replay(pipeline, path, "--log", f"{folder}/log", *options, **settings)
 
 
+def from_topic(pipeline, brokers, *options, **settings):
+    run = measure.run([FRESHET, "replay", pipeline, "--brokers", brokers, "--discard", *options], **settings)
+    if run.status != 0:
+        raise Failed(f"freshet replay {pipeline} from a topic: status {run.status}\n{run.errors[-2000:]}")
+    return run
+
+
+def join(pipeline, path, spine, timeout=None):
+    """A training join of every event of the file, Parquet in and out."""
+    with tempfile.TemporaryDirectory(dir=WORK) as folder:
+        run = measure.run([FRESHET, "join", pipeline, "--input", f"transactions={path}", "--spine", spine, "--out",
+                           f"{folder}/training.parquet"], timeout=timeout)
+    if run.status != 0:
+        raise Failed(f"freshet join {pipeline} of {path}: status {run.status}\n{run.errors[-2000:]}")
+    return run
+
+
 def table(input_file, quick, large):
     rounds = 1 if quick else 5
     scale = 10 if quick else 1
@@ -50,10 +68,20 @@ def table(input_file, quick, large):
         ("two views, --discard", cases.TWO_VIEWS, standard, discard),
         ("two views, --log", cases.TWO_VIEWS, standard, with_log),
     ]
+
+    def add(name, events, runs):
+        costs = [run.cpu_seconds * 1e6 / events for run in runs]
+        result.row(
+            name, events=events, cpu=min(costs), cpu_median=statistics.median(costs),
+            rate=events / min(run.wall_seconds for run in runs), peak=max(run.peak_bytes for run in runs) / 2**20)
+
     memory = ("--memory", "12GiB")
     for entities in [1_000_000 // scale] + ([10_000_000] if large else []):
         shape = cases.filled(held=8 * entities, events=entities, customers=entities)
         jobs.append((f"W1, {entities:,} entities with 8 events each, --discard", W1, shape, discard, *memory))
+    for zipf, name in [(0.0, "uniform traffic"), (1.1, "Zipf 1.1")] if large else []:
+        shape = cases.Shape(40_000_000, customers=20_000_000, days=30, zipf=zipf)
+        jobs.append((f"W1, 20,000,000 entities, {name}, --memory 1GiB, --discard", W1, shape, discard, "--memory", "1GiB"))
     zipf = cases.Shape(2_000_000 // scale, customers=1_000_000 // scale, days=60, zipf=1.1)
     jobs.append((f"W1, {zipf.customers:,} entities by Zipf 1.1, --discard", W1, zipf, discard, *memory))
     for each in (10_000, 100_000, 1_000_000):
@@ -68,10 +96,10 @@ def table(input_file, quick, large):
         events = cases.count_lines(path)
         # Long runs vary less by chance.
         runs = [how(pipeline, path, *options) for _ in range(rounds if events < 3_000_000 else min(rounds, 2))]
-        costs = [run.cpu_seconds * 1e6 / events for run in runs]
-        result.row(
-            name, events=events, cpu=min(costs), cpu_median=statistics.median(costs),
-            rate=events / min(run.wall_seconds for run in runs), peak=max(run.peak_bytes for run in runs) / 2**20)
+        add(name, events, runs)
+    with topics.filled(standard) as brokers:
+        add("W1, from a topic of 100 partitions, --discard", cases.count_lines(standard),
+            [from_topic(W1, brokers) for _ in range(rounds)])
     for name, pipeline, how in [("W1, --discard", W1, discard), ("W1, --log", W1, with_log)]:
         result.find(name).update(_counts(pipeline, how))
     return result

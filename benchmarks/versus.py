@@ -72,7 +72,7 @@ def prepare():
 def table(input_file, quick, timeout):
     standard = input_file or cases.Shape(175_000 if quick else 1_750_000).file()
     result = Table(
-        "W1 beside its peers", "system", ["events", "cpu", "net", "peak", "note"],
+        "W1 beside its peers", "system", ["events", "cpu", "net", "wall", "peak", "note"],
         how="CPU seconds of all processes of a system, everything from reading the file to the last value; the least of its "
             "rounds, by turns with the others. Without start-up: what a run over 1,000 events takes is not in it. Peak memory "
             "is that of the largest process. `benchmarks/bench.py --only peers`")
@@ -83,6 +83,9 @@ def table(input_file, quick, timeout):
     add(result, "Freshet, --discard", runs, events, few)
     runs = [replays.with_log(cases.W1, standard) for _ in range(3)]
     add(result, "Freshet, --log (Parquet written)", runs, events, replays.with_log(cases.W1, cases.first(standard, FEW)))
+    spine, few = (spine_of(path) for path in (standard, cases.first(standard, FEW)))
+    runs = [replays.join(cases.W1, standard, spine) for _ in range(3)]
+    add(result, "Freshet, join (Parquet in and out)", runs, events, replays.join(cases.W1, cases.first(standard, FEW), few))
     for peer in ALL:
         print(f"benchmarks: {peer.name}", file=sys.stderr)
         add_peer(result, peer, standard, quick, timeout, checks)
@@ -90,10 +93,18 @@ def table(input_file, quick, timeout):
     return result
 
 
+def spine_of(path):
+    """The file's customers and times as a spine."""
+    spine = WORK / "data" / f"spine-{path.stem}.parquet"
+    if not spine.exists():
+        subprocess.run([VENV / "bin" / "python", BENCHMARKS / "peers" / "spine.py", path, spine], check=True)
+    return spine
+
+
 def add(result, name, runs, events, few, **more):
     least = min(run.cpu_seconds for run in runs)
     net = max(0.0, least - few.cpu_seconds) / (events - FEW) * 1e6
-    result.row(name, events=events, cpu=least / events * 1e6, net=net,
+    result.row(name, events=events, cpu=least / events * 1e6, net=net, wall=min(run.wall_seconds for run in runs),
                peak=max(run.peak_bytes for run in runs) / 2**20, **more)
 
 

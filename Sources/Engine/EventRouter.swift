@@ -171,6 +171,12 @@ public final class EventRouter {
             batch.partitions[start &+ index] = records.partitions[row]
             batch.offsets[start &+ index] = records.offsets[row]
         }
+        if program.visibility == .arrival {
+            for index in range {
+                let row = Int(rows[index])
+                batch.visibleFrom[start &+ index] = max(records.times[row], records.timestamps[row])
+            }
+        }
         for input in 0..<arguments.count {
             let words = batch.words[input]
             let valid = batch.valid[input]

@@ -15,9 +15,11 @@ public struct Shard: ~Copyable {
     public let slice: Int
     var table = EntityTable()
     var pending = PendingRows()
-    private var evaluator: Evaluator
+    var evaluator: Evaluator
     /// Record of the entity of each event in the batch that was last located.
-    private var located: [UInt32] = []
+    var located: [UInt32] = []
+    /// The same of the asked rows, where they come among events.
+    var locatedAsks: [UInt32] = []
     private var ready: [PendingRow] = []
     private var readyFrom = 0
     /// Entities whose logs the caller is to bring.
@@ -69,14 +71,21 @@ public struct Shard: ~Copyable {
         for row in 0..<batch.count {
             table.prefetch(batch.hashes, row: row, of: batch.count)
             let key = unsafe batch.text.bytes(TextReference(word: batch.keys[row]))
-            let (index, isNew) = unsafe table.findOrInsert(batch.hashes[row], key, bytes: &bytes)
-            if isNew && !hasColdEntities {
-                table.entities[index].state.formUnion([.resident, .fresh])
-                table.entities[index].log.trimmedThrough = expiredThrough.microseconds
-            }
+            let index = unsafe entity(batch.hashes[row], key)
             want(index)
             located.append(UInt32(index))
         }
+    }
+
+    /// The record of an entity, made if there is none.
+    @unsafe @inline(__always)
+    mutating func entity(_ hash: UInt64, _ key: UnsafeRawBufferPointer) -> Int {
+        let (index, isNew) = unsafe table.findOrInsert(hash, key, bytes: &bytes)
+        if isNew && !hasColdEntities {
+            table.entities[index].state.formUnion([.resident, .fresh])
+            table.entities[index].log.trimmedThrough = expiredThrough.microseconds
+        }
+        return index
     }
 
     mutating func want(_ index: Int) {
@@ -91,25 +100,18 @@ public struct Shard: ~Copyable {
     public mutating func apply(_ batch: EventBatch, rows: RowBuffer) {
         precondition(awaited.isEmpty && located.count == batch.count, "locate and install come before apply")
         let layout = program.layout
-        let mode = program.plan.snapshots
+        let mode = program.rowsOfEvents
         let horizon = program.horizon(at: finishedThrough)
         let entities = table.entities
         for row in 0..<batch.count {
             prefetch(row, of: batch.count)
             let index = Int(located[row])
             let time = batch.times[row]
-            entities[index].log.insert(batch, row: row, horizon: horizon, removed: &removed, bytes: &bytes, layout)
-            if !removed.isEmpty {
-                for chunk in removed { removedChunks.append((UInt32(index), chunk)) }
-                removed.removeAll(keepingCapacity: true)
-            }
-            let state = entities[index].state
-            if !state.contains(.dirty) { dirty.append(UInt32(index)) }
-            entities[index].state = state.subtracting(.fresh).union(state.contains(.fresh) ? .dirty : [.dirty, .recent])
+            insert(batch, row: row, index, horizon, layout)
             switch mode {
-            case .arrival:
+            case .immediate:
                 appendRow(index, time: time, partition: batch.partitions[row], offset: batch.offsets[row], rows)
-            case .final:
+            case .waiting:
                 entities[index].pending += 1
                 if time <= finishedThrough.microseconds { behind += 1 }
                 pending.append(
@@ -121,6 +123,20 @@ public struct Shard: ~Copyable {
         }
         evaluator.lower(into: rows)
         located.removeAll(keepingCapacity: true)
+    }
+
+    /// Puts an event into the log of an entity.
+    @inline(__always)
+    mutating func insert(_ batch: EventBatch, row: Int, _ index: Int, _ horizon: LogHorizon, _ layout: LogLayout) {
+        let entities = table.entities
+        entities[index].log.insert(batch, row: row, horizon: horizon, removed: &removed, bytes: &bytes, layout)
+        if !removed.isEmpty {
+            for chunk in removed { removedChunks.append((UInt32(index), chunk)) }
+            removed.removeAll(keepingCapacity: true)
+        }
+        let state = entities[index].state
+        if !state.contains(.dirty) { dirty.append(UInt32(index)) }
+        entities[index].state = state.subtracting(.fresh).union(state.contains(.fresh) ? .dirty : [.dirty, .recent])
     }
 
     /// Events ahead whose log's first line is asked for, and those whose other lines are: a wait for memory takes as long as a
@@ -175,7 +191,7 @@ public struct Shard: ~Copyable {
 
     /// In modes without waiting rows the watermark only says what may leave.
     public mutating func advance(to watermark: EventTime) {
-        if program.plan.snapshots != .final { finish(through: watermark) }
+        if !program.hasWaitingRows { finish(through: watermark) }
     }
 
     mutating func evaluate(_ log: TimeLog, at time: EventTime, _ rows: RowBuffer) {
@@ -186,12 +202,15 @@ public struct Shard: ~Copyable {
     /// Whether the values evaluated last need events that have become tiles.
     mutating func takeMissesTiled() -> Bool { evaluator.takeMissesTiled() }
 
-    private mutating func appendRow(_ index: Int, time: Int64, partition: Int32, offset: Int64, _ rows: RowBuffer) {
+    mutating func appendRow(_ index: Int, time: Int64, partition: Int32, offset: Int64, _ rows: RowBuffer) {
         let row = rows.count
         rows.times[row] = time
         rows.partitions[row] = Int64(partition)
         rows.offsets[row] = offset
-        unsafe Shard.writeEntity(Entity.key(of: table.entities.pointer(index)), program, rows, row)
+        // Whoever asks knows of whom.
+        if program.visibility == nil {
+            unsafe Shard.writeEntity(Entity.key(of: table.entities.pointer(index)), program, rows, row)
+        }
         evaluator.walk(table.entities[index].log, at: time, into: rows, row: row)
         rows.count = row + 1
     }

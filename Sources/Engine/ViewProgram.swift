@@ -15,6 +15,8 @@ public final class ViewProgram {
     public let valueTypes: [FieldType]
     /// The longest reach of any value into the past: window plus delay; nil where one is lifetime.
     public let retention: TimeSpan?
+    /// Where rows are asked for, which events each can see; nil: rows are those of events.
+    public let visibility: Visibility?
     /// The same of those that are exact however many events there are.
     private let exactReach: TimeSpan?
     private let delayMax: TimeSpan
@@ -87,14 +89,12 @@ public final class ViewProgram {
     let olderShift: Int64
     let newerShift: Int64
 
-    public init(_ plan: ViewPlan, source: SourcePlan) {
+    public init(_ plan: ViewPlan, source: SourcePlan, visibility: Visibility? = nil) {
         self.plan = plan
+        self.visibility = visibility
         entityTypes = plan.entity.map { source.fields[$0].type }
         valueTypes = plan.values.map(\.type)
-        let needs = plan.inputs.indices.map { input in
-            plan.values.reduce(into: Needs()) { if $1.input == input { $0.formUnion($1.function.needs) } }
-        }
-        let columns = zip(plan.inputs, needs).map { (kind: ViewProgram.kind($0.type), needs: $1) }
+        let columns = plan.inputs.indices.map { (kind: ViewProgram.kind(plan.inputs[$0].type), needs: plan.needs(of: $0)) }
         let kinds = Set(plan.values.map(PassKind.init)).sorted()
         let windowsOf = kinds.map { kind in
             Set(plan.values.filter { PassKind($0) == kind }.map { $0.window?.microseconds ?? .max }).sorted()
@@ -108,6 +108,7 @@ public final class ViewProgram {
         let windowCount = windowsOf.reduce(0) { $0 + $1.count }
         let layout = LogLayout(
             columns, memoCount: windowCount * summarized.count, hintCount: windowCount + windowsOf.count,
+            isOrdered: plan.isOrdered,
             tiles: plan.resolution.map {
                 TileRule(rawEvents: $0.events, step: $0.step.microseconds, olderShift: olderShift)
             })
@@ -116,7 +117,7 @@ public final class ViewProgram {
         self.newerShift = newerShift
         retention = plan.retention
         exactReach = plan.exactReach
-        delayMax = plan.values.map(\.delay).max() ?? .zero
+        delayMax = plan.delayMax
 
         passCount = kinds.count
         passes = .allocate(kinds.count)
@@ -228,6 +229,31 @@ public final class ViewProgram {
             reach: reach, ended: (finished - delayMax).microseconds - newerShift,
             exactReach: (finished - exactReach).microseconds - olderShift)
     }
+}
+
+/// Which events a row sees whose instant was asked for.
+public enum Visibility: String, CaseIterable, Sendable {
+    /// Those whose event time is not after it.
+    case event
+    /// Of these, those that had arrived: whose Kafka timestamp is not after it either.
+    case arrival
+}
+
+extension ViewProgram {
+    enum RowMode { case waiting, immediate, none }
+
+    /// What an event means for the rows.
+    var rowsOfEvents: RowMode {
+        guard visibility == nil else { return .none }
+        switch plan.snapshots {
+        case .final: return .waiting
+        case .arrival: return .immediate
+        case .none: return .none
+        }
+    }
+
+    /// Whether rows wait for the watermark.
+    public var hasWaitingRows: Bool { rowsOfEvents == .waiting || visibility == .event }
 }
 
 /// What values have in common that one pass makes.

@@ -12,4 +12,20 @@ public enum Bounds {
     /// Rows that move from a shard to the log at once: those of 25 values stay in a second-level cache. Not fewer than a batch
     /// has events.
     public static let rowBufferRows = 2048
+    /// Rows of a row group in a part of events, unless a partition's last ones are fewer: what a reader of one partition has to
+    /// pass over is less than this, and what a group costs is spread over as many.
+    static let eventGroupRowsMin = 8192
+
+    // What reading an archive takes, however large it is.
+
+    /// Events of a file that are decoded at once, for each file and partition that is being read.
+    static let eventBlockRows = 1024
+    /// Stretches of one partition in the order of its offsets that are remembered: some 64 bytes each.
+    static let eventRunsMax = 1 << 18
+    /// Rows that may be passed over to get at the stretches, for each that is wanted: more, and the files are better read through.
+    static let eventRowsPassedMax = 16
+    /// Stretches that may be read at a time; each has a page of every column in memory.
+    static let eventReadersMax = 4096
+    /// Files that may be open at a time: systems allow a process 1024.
+    static let eventFilesMax = 512
 }

@@ -44,8 +44,9 @@ public final class Part: @unchecked Sendable {
         let path = "\(folder)/\(Part.hiddenName(of: name))"
         try Folder.make(String(path[..<path.lastIndex(of: "/")!]))
         do throws(ParquetError) {
-            var writer = try FileWriter(path: path, schema: schema.columns, metadata: schema.metadata, memory: memory.writer)
-            try writer.write(rowCount: rows.count, columns: schema.data(rows))
+            let content = schema.content(of: rows)
+            var writer = try FileWriter(path: path, schema: content.columns, metadata: schema.metadata, memory: memory.writer)
+            for group in content.groups { try writer.write(rowCount: group.count, columns: content.data(from: group.lowerBound)) }
             _ = try writer.finish(sync: sync)
         } catch {
             throw HistoryError(error)
@@ -63,48 +64,5 @@ public final class Part: @unchecked Sendable {
     static func publish(_ name: String, in folder: String) throws(HistoryError) {
         let hidden = "\(folder)/\(hiddenName(of: name))"
         if Folder.exists(hidden) { try Folder.rename(hidden, to: "\(folder)/\(name)") }
-    }
-}
-
-/// The columns of a view's offline log.
-struct LogSchema: Sendable {
-    let columns: [ColumnSchema]
-    let metadata: [(String, String)]
-
-    init(_ view: ViewPlan, entity: [(name: String, type: FieldType)], pipeline: String, version: Int) {
-        func column(_ name: String, _ type: FieldType, nullable: Bool) -> ColumnSchema {
-            let columnType: ColumnType =
-                switch type {
-                case .string: .string
-                case .int64: .int64
-                case .double: .double
-                case .bool: .bool
-                case .decimal(let scale): .decimal(scale: scale)
-                case .timestamp: .timestampMicrosUTC
-                }
-            return ColumnSchema(name: name, type: columnType, nullable: nullable)
-        }
-        columns =
-            entity.map { column($0.name, $0.type, nullable: false) }
-            + [column("event_timestamp", .timestamp, nullable: false), column("created", .timestamp, nullable: false)]
-            + view.values.map { column($0.name, $0.type, nullable: true) }
-            + [
-                ColumnSchema(name: "partition", type: .int32, nullable: false),
-                column("offset", .int64, nullable: false),
-            ]
-        metadata = [
-            ("freshet.pipeline", pipeline), ("freshet.version", String(version)), ("freshet.view", view.name),
-            ("freshet.snapshots", view.snapshots.rawValue),
-        ]
-    }
-
-    func data(_ rows: DayRows) -> [ColumnData] {
-        let text = unsafe rows.text.bytes(TextReference(offset: 0, length: rows.text.count))
-        func data(_ words: Lane<Int64>, _ valid: Lane<UInt8>? = nil) -> ColumnData {
-            unsafe ColumnData(
-                words: UnsafePointer(words.pointer), valid: valid.map { unsafe UnsafePointer($0.pointer) }, text: text)
-        }
-        return rows.entity.map { data($0.words) } + [data(rows.times), data(rows.created)]
-            + rows.values.map { data($0.words, $0.valid) } + [data(rows.partitions), data(rows.offsets)]
     }
 }

@@ -2,7 +2,7 @@ public import Engine
 public import Pipelines
 internal import Records
 
-/// The offline log of one view as one thread writes it.
+/// The offline log of one view, or the archive of one source's events, as one thread writes it.
 ///
 /// # Contract
 /// - Rows are gathered by day and become parts all at once, when they are many, when they are old, and at the end.
@@ -11,8 +11,11 @@ internal import Records
 /// - A part is published only after the commit that names it (`commitState`, then `committed`), so a reader never sees a
 ///   row that a crash could take back.
 public final class ViewLog {
-    private let view: ViewPlan
-    private let folder: String
+    /// Under which commits know it.
+    private let name: String
+    /// Whether a commit's log by another name is of this folder too, with other columns.
+    private let isOfFolder: (String) -> Bool
+    public let folder: String
     private let schema: LogSchema
     private let entityTypes: [FieldType]
     private let valueTypes: [FieldType]
@@ -54,12 +57,30 @@ public final class ViewLog {
         directory: String, _ program: ViewProgram, source: SourcePlan, pipeline: String, version: Int, unique: String,
         keepsSegments: Bool
     ) {
-        view = program.plan
+        let view = program.plan
+        name = view.name
+        isOfFolder = { _ in false }
         folder = "\(directory)/\(view.name)"
         let entity = view.entity.map { (name: source.fields[$0].name, type: source.fields[$0].type) }
         schema = LogSchema(view, entity: entity, pipeline: pipeline, version: version)
         entityTypes = program.entityTypes
         valueTypes = program.valueTypes
+        self.unique = unique
+        self.keepsSegments = keepsSegments
+    }
+
+    /// The archive of a source: takes `Archive.buffer`s.
+    ///
+    /// - Parameter unique: differs between all threads and all runs that ever write into the directory.
+    public init(
+        directory: String, eventsOf source: SourcePlan, pipeline: String, version: Int, unique: String, keepsSegments: Bool
+    ) {
+        name = Archive.stateName(source)
+        isOfFolder = { Archive.isState($0, of: source) }
+        folder = "\(directory)/\(Archive.folder(of: source.name))"
+        schema = LogSchema(eventsOf: source, pipeline: pipeline, version: version)
+        entityTypes = []
+        valueTypes = Archive.valueTypes(source)
         self.unique = unique
         self.keepsSegments = keepsSegments
     }
@@ -71,6 +92,18 @@ public final class ViewLog {
         // Hidden files are what an interrupted run left: nobody ever read them.
         return Folder.names("\(directory)/\(view)").contains { day in
             day.hasPrefix("dt=") && Folder.names("\(directory)/\(view)/\(day)").contains { !$0.hasPrefix(".") }
+        }
+    }
+
+    /// Whether another log's rows go into the same folder with the same columns.
+    public func writesLike(_ other: ViewLog) -> Bool { folder == other.folder && schema == other.schema }
+
+    /// Publishes the parts that the last commit named of views that no log is of any more.
+    public static func publishParts(
+        of states: [LogState.ViewState], without logs: [ViewLog], directory: String
+    ) throws(HistoryError) {
+        for state in states where !logs.contains(where: { $0.name == state.view || $0.isOfFolder(state.view) }) {
+            for part in state.parts { try Part.publish(part, in: "\(directory)/\(state.view)") }
         }
     }
 
@@ -175,7 +208,7 @@ public final class ViewLog {
         self.syncsNames = syncsNames
         var unsynced = closed
         closed = []
-        var state = LogState.ViewState(view: view.name)
+        var state = LogState.ViewState(view: name)
         committing = conversions.filter { $0.unwritten == 0 }
         conversions.removeAll { $0.unwritten == 0 }
         state.parts = committing.flatMap { $0.parts.map(\.name) }
@@ -210,8 +243,14 @@ public final class ViewLog {
     /// Brings a view's folder to what the last commit fixed, whatever happened since: publishes its parts, removes what no
     /// commit names, and gathers the rows of its segments. Requires: nothing was appended yet.
     public func recover(_ states: [LogState.ViewState]) throws(HistoryError) {
-        let own = states.filter { $0.view == view.name }
-        for name in own.flatMap(\.parts) { try Part.publish(name, in: folder) }
+        let own = states.filter { $0.view == name }
+        let older = states.filter { $0.view != name && isOfFolder($0.view) }
+        if let state = older.first(where: { !$0.segments.isEmpty }) {
+            throw HistoryError(
+                "\(folder) has rows of other columns that are not Parquet yet, those of \(state.view): let the pipeline that wrote"
+                    + " them run and stop cleanly first", isInput: true)
+        }
+        for name in (own + older).flatMap(\.parts) { try Part.publish(name, in: folder) }
         for day in Folder.names(folder) where day.hasPrefix("dt=") {
             for file in Folder.names("\(folder)/\(day)") where file.hasPrefix(".") && file.hasSuffix(".inprogress") {
                 try Folder.remove("\(folder)/\(day)/\(file)")

@@ -10,7 +10,8 @@ public struct ColumnValues: Sendable {
     /// The bytes of a string column; texts that were equal in the file may share theirs.
     public internal(set) var text: [UInt8] = []
 
-    init(_ type: ColumnType, nullable: Bool) {
+    /// No row yet.
+    public init(_ type: ColumnType, nullable: Bool) {
         self.type = type
         valid = nullable ? [] : nil
     }
@@ -50,6 +51,74 @@ public struct ColumnValues: Sendable {
                 }
             }
         }
+    }
+
+    /// Appends a row. Requires: neither a string nor a wide decimal.
+    public mutating func append(word: Int64) {
+        words.append(word)
+        valid?.append(1)
+    }
+
+    /// Appends a row of a wide decimal.
+    public mutating func append(wide number: Int128) {
+        words.append(Int64(truncatingIfNeeded: number))
+        high.append(Int64(truncatingIfNeeded: number >> 64))
+        valid?.append(1)
+    }
+
+    /// Appends a row of a string column; false, and nothing, where the bytes are not UTF-8.
+    public mutating func append(text bytes: UnsafeRawBufferPointer) -> Bool {
+        var isASCII = true
+        var position = 0
+        while position + 8 <= bytes.count {
+            if unsafe bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self) & 0x8080_8080_8080_8080 != 0 {
+                isASCII = false
+            }
+            position += 8
+        }
+        while position < bytes.count {
+            if unsafe bytes[position] >= 0x80 { isASCII = false }
+            position += 1
+        }
+        if !isASCII, unsafe String(validating: bytes, as: UTF8.self) == nil { return false }
+        words.append(Int64(text.count) << 32 | Int64(bytes.count))
+        unsafe text.append(contentsOf: bytes)
+        valid?.append(1)
+        return true
+    }
+
+    /// Appends rows as a batch's columns have them; the words of null rows are not looked at. `text`: what the words of a string column
+    /// refer to. Requires: no row yet, a nullable column, neither int32 nor a wide decimal.
+    public mutating func append(
+        count: Int, words: UnsafePointer<Int64>, valid: UnsafePointer<UInt8>, text: UnsafeRawBufferPointer?
+    ) {
+        precondition(self.words.isEmpty)
+        unsafe self.words = Array(UnsafeBufferPointer(start: words, count: count))
+        unsafe self.valid = Array(UnsafeBufferPointer(start: valid, count: count))
+        for row in 0..<count where self.valid![row] == 0 { self.words[row] = 0 }
+        if let text = unsafe text { unsafe self.text = Array(text) }
+    }
+
+    /// Appends a null. Requires: the column can have nulls.
+    public mutating func appendNull() {
+        words.append(0)
+        if type.isWide { high.append(0) }
+        valid!.append(0)
+    }
+
+    /// Keeps the rows for which `isKept` is true, one per row.
+    public mutating func filter(_ isKept: [Bool]) {
+        var kept = 0
+        for row in words.indices where isKept[row] {
+            words[kept] = words[row]
+            if type.isWide { high[kept] = high[row] }
+            if let isValid = valid?[row] { valid![kept] = isValid }
+            kept += 1
+        }
+        words.removeLast(words.count - kept)
+        if type.isWide { high.removeLast(high.count - kept) }
+        let rest = valid.map { $0.count - kept } ?? 0
+        valid?.removeLast(rest)
     }
 
     mutating func removeAll() {

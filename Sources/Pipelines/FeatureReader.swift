@@ -60,7 +60,8 @@ struct FeatureReader {
             // Within a step there is no tile.
             let isExact = window.span.map { span in resolution.map { span <= $0.step } ?? true } ?? (resolution == nil)
             var value = ValuePlan(
-                name: valueName, function: aggregate.function, input: input, window: window.span, delay: delay,
+                name: valueName, feature: name.text, function: aggregate.function, input: input, window: window.span,
+                delay: delay,
                 type: aggregate.type, resolution: isExact ? nil : resolution)
             guard append(value, window.position) else { return }
             guard !isExact, window.span != nil else { continue }

@@ -1,5 +1,5 @@
 /// The known name that a misspelt one was most likely meant to be; nil where none is near. The first of equals wins.
-func nearestName(to name: String, among known: some Sequence<String>) -> String? {
+public func nearestName(to name: String, among known: some Sequence<String>) -> String? {
     let wanted = Array(name.lowercased().utf8)
     guard wanted.count <= Limits.nameBytesMax else { return nil }
     // A third of the name may be wrong, and one letter of a short one; more and the guess misleads.

@@ -18,7 +18,7 @@ struct CheckedSource {
 
 extension PipelineReader {
     private static let sourceKeys = [
-        "topic", "format", "key", "event_time", "out_of_orderness", "idle_timeout", "max_ahead", "fields",
+        "topic", "format", "key", "event_time", "out_of_orderness", "idle_timeout", "max_ahead", "archive", "fields",
     ]
 
     func source(_ node: YAMLNode, _ name: YAMLScalar) -> CheckedSource {
@@ -37,11 +37,14 @@ extension PipelineReader {
         let outOfOrderness = keys["out_of_orderness"].map { duration($0, of: "'out_of_orderness'") } ?? .zero
         let idleTimeout = keys["idle_timeout"].map { duration($0, of: "'idle_timeout'") } ?? .seconds(30)
         let maxAhead = keys["max_ahead"].map { duration($0, of: "'max_ahead'") } ?? .seconds(3600)
-        guard let topic, let format, let eventTime, let outOfOrderness, let idleTimeout, let maxAhead, source.hasAllFields
+        let archive = keys["archive"].map { self.archive($0, source) } ?? false
+        guard let topic, let format, let eventTime, let outOfOrderness, let idleTimeout, let maxAhead, let archive,
+            source.hasAllFields
         else { return source }
         source.plan = SourcePlan(
             name: name.text, topic: topic, format: format, fields: source.fields, key: source.key, eventTime: eventTime,
-            outOfOrderness: outOfOrderness, idleTimeout: idleTimeout, maxAhead: maxAhead)
+            outOfOrderness: outOfOrderness, idleTimeout: idleTimeout, maxAhead: maxAhead,
+            archive: archive)
         source.store(eventTime)
         if let key = source.key { source.store(key) }
         return source
@@ -134,6 +137,21 @@ extension PipelineReader {
         }
         return position
     }
+
+    /// Columns of an archive beside those of the fields.
+    private static let archiveColumns = ["partition", "offset", "timestamp"]
+
+    private func archive(_ node: YAMLNode, _ source: CheckedSource) -> Bool? {
+        guard let word = word(node, of: "archive", as: Answer.self) else { return nil }
+        guard word == .true else { return false }
+        guard let taken = source.fields.map(\.name).first(where: Self.archiveColumns.contains) else { return true }
+        report(
+            node.position, "field '\(taken)' has the name of a column that the archive adds",
+            expected: "no field \(Self.archiveColumns.joined(separator: ", ")) in an archived source")
+        return nil
+    }
+
+    private enum Answer: String, CaseIterable { case `true`, `false` }
 
     /// What may tell entities apart: nil for types whose values are equal or not, beyond doubt.
     func isEntityType(_ type: FieldType) -> String? {

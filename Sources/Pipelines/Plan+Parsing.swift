@@ -12,6 +12,7 @@ extension Plan {
         let plan = document.root.flatMap { reader.plan($0) }
         guard let plan, reader.errors.isEmpty else { throw PipelineErrors(errors: reader.sortedErrors) }
         self = plan
+        self.text = text
     }
 }
 

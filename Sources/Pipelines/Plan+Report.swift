@@ -13,7 +13,7 @@ extension Plan {
     private func sourceReport(_ position: Int) -> [String] {
         let source = sources[position]
         let eventTime = source.fields[source.eventTime]
-        let rows: [[String]] = [
+        var rows: [[String]] = [
             ["topic", source.topic],
             ["format", source.format.rawValue],
             ["key", source.key.map { source.fields[$0].name } ?? "none"],
@@ -22,6 +22,7 @@ extension Plan {
             ["idle timeout", source.idleTimeout.text],
             ["max ahead", source.maxAhead.text],
         ]
+        if source.archive { rows.append(["archive", "the events that are applied"]) }
         let fields = source.fields.map { field in
             let unit = field.type == .timestamp ? "(\(field.unit.rawValue))" : ""
             return [field.name, "\(field.type)\(unit)\(field.optional ? "?" : "")", field.stored ? "" : "checked, not stored"]
@@ -62,7 +63,7 @@ extension Plan {
 }
 
 /// Rows as lines whose cells begin at the same columns.
-private func aligned(_ rows: [[String]], indent: Int) -> [String] {
+func aligned(_ rows: [[String]], indent: Int) -> [String] {
     var widths: [Int] = []
     for row in rows {
         for (i, cell) in row.enumerated() {

@@ -7,6 +7,8 @@ public struct Plan: Sendable {
     public var version: Int
     public var sources: [SourcePlan]
     public var views: [ViewPlan]
+    /// The file's text; empty for a plan of no file.
+    public var text = ""
 
     public init(pipeline: String, version: Int, sources: [SourcePlan], views: [ViewPlan]) {
         self.pipeline = pipeline
@@ -30,12 +32,14 @@ public struct SourcePlan: Sendable {
     public var idleTimeout: TimeSpan
     /// How far past its Kafka timestamp an event time may lie.
     public var maxAhead: TimeSpan
+    /// Whether the events that are applied are kept as Parquet beside the rows.
+    public var archive: Bool
 
     public enum Format: String, CaseIterable, Sendable { case json }
 
     public init(
         name: String, topic: String, format: Format, fields: [RecordField], key: Int?, eventTime: Int,
-        outOfOrderness: TimeSpan, idleTimeout: TimeSpan, maxAhead: TimeSpan
+        outOfOrderness: TimeSpan, idleTimeout: TimeSpan, maxAhead: TimeSpan, archive: Bool = false
     ) {
         self.name = name
         self.topic = topic
@@ -46,6 +50,7 @@ public struct SourcePlan: Sendable {
         self.outOfOrderness = outOfOrderness
         self.idleTimeout = idleTimeout
         self.maxAhead = maxAhead
+        self.archive = archive
     }
 }
 
@@ -67,6 +72,8 @@ public struct ViewPlan: Sendable {
     /// Whether an entity's events all come from one partition of the topic, so that a slice is a partition.
     /// Otherwise events are exchanged by the entity's hash.
     public var isPartitionedByEntity: Bool
+    /// Whether logs keep the order of events of one instant though no value asks for it: see `KeptPlan`.
+    public var keepsOrder = false
 
     public init(
         name: String, source: Int, entity: [Int], condition: Expression?, snapshots: SnapshotMode, serveAt: ServeAt,
@@ -106,6 +113,8 @@ public struct InputPlan: Sendable {
     public var condition: Expression?
     /// The argument's type; nil where there is none.
     public var type: FieldType?
+    /// What the sums that are kept of the column tell beyond what its values ask for: see `KeptPlan`.
+    public var keptNeeds: Needs = []
 
     public init(argument: Expression?, condition: Expression?, type: FieldType?) {
         self.argument = argument
@@ -117,6 +126,8 @@ public struct InputPlan: Sendable {
 public struct ValuePlan: Sendable {
     /// `<feature>_<window>`, the window as the file writes it.
     public var name: String
+    /// The feature's name.
+    public var feature: String
     public var function: AggregateFunction
     /// Position of its column in the view's inputs; nil for `count()` of all events.
     public var input: Int?
@@ -130,11 +141,13 @@ public struct ValuePlan: Sendable {
     public var isExtra: Bool
 
     public init(
-        name: String, function: AggregateFunction, input: Int?, window: TimeSpan?, delay: TimeSpan, type: FieldType,
+        name: String, feature: String, function: AggregateFunction, input: Int?, window: TimeSpan?, delay: TimeSpan,
+        type: FieldType,
         resolution: Resolution? = nil, isExtra: Bool = false
     ) {
         self.resolution = resolution
         self.isExtra = isExtra
+        self.feature = feature
         self.name = name
         self.function = function
         self.input = input

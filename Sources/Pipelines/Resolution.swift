@@ -29,6 +29,9 @@ extension ViewPlan {
     /// The same for the values that are exact however many events there are.
     public var exactReach: TimeSpan? { reach(of: values.filter { $0.resolution == nil }) }
 
+    /// How long before an instant the newest event lies that some value at that instant does not see yet.
+    public var delayMax: TimeSpan { values.map(\.delay).max() ?? .zero }
+
     private func reach(of values: [ValuePlan]) -> TimeSpan? {
         var longest = TimeSpan.zero
         for value in values {

@@ -2,7 +2,8 @@ public import Records
 
 /// Everything that a commit fixes beside the entities themselves: one row, written in the same atomic write as they are.
 ///
-///     format u8 | fingerprint text | slices of exchanged views varint
+///     format u8 | plan: length varint | bytes                  see Pipelines' KeptPlan
+///     slices of exchanged views varint
 ///     sources varint { partitions varint { partition zigzag | next offset zigzag | newest time i64 } |
 ///                      counters varint { count varint } }
 ///     shards varint { shard u32 | finished through i64 | expired through i64 |
@@ -45,27 +46,29 @@ public struct Checkpoint: Equatable, Sendable {
         public var newest: Int64
     }
 
-    /// Text of all that the state depends on in the pipeline.
-    public var fingerprint: String
+    /// The pipeline, and what the state keeps for it.
+    public var plan: [UInt8]
     /// How many slices the views have whose rows are exchanged by hash.
     public var sliceCount: Int
     /// By the source's position in the plan.
     public var sources: [Source]
+    /// By the numbers that the state has for views.
     public var shards: [ShardID: ShardState] = [:]
     public var offlineLog: [UInt8] = []
     public var deadLetterBytes: UInt64 = 0
 
-    public init(fingerprint: String, sliceCount: Int, sourceCount: Int) {
-        self.fingerprint = fingerprint
+    public init(plan: [UInt8], sliceCount: Int, sourceCount: Int) {
+        self.plan = plan
         self.sliceCount = sliceCount
         sources = Array(repeating: Source(), count: sourceCount)
     }
 
-    static let format: UInt8 = 1
+    static let format: UInt8 = 2
 
     func encode(into writer: inout ByteWriter) {
         writer.append(Checkpoint.format)
-        writer.append(fingerprint)
+        writer.append(varint: UInt64(plan.count))
+        unsafe plan.withUnsafeBytes { unsafe writer.append($0) }
         writer.append(varint: UInt64(sliceCount))
         writer.append(varint: UInt64(sources.count))
         for source in sources {
@@ -97,7 +100,7 @@ public struct Checkpoint: Equatable, Sendable {
 
     init(decoding reader: inout ByteReader) throws(CorruptBytes) {
         guard try reader.read(UInt8.self) == Checkpoint.format else { throw CorruptBytes() }
-        fingerprint = try reader.readString()
+        plan = try Checkpoint.bytes(&reader)
         let slices = try reader.readVarint()
         guard slices > 0, slices <= UInt64(ShardID.sliceMax) else { throw CorruptBytes() }
         sliceCount = Int(slices)
@@ -125,9 +128,22 @@ public struct Checkpoint: Equatable, Sendable {
             state.nextSequence = try reader.readVarint()
             shards[shard] = state
         }
-        let length = try reader.readVarint()
-        guard length <= UInt64(reader.remaining) else { throw CorruptBytes() }
-        offlineLog = unsafe Array(try reader.read(length: Int(length)))
+        offlineLog = try Checkpoint.bytes(&reader)
         deadLetterBytes = try reader.readVarint()
     }
+
+    private static func bytes(_ reader: inout ByteReader) throws(CorruptBytes) -> [UInt8] {
+        let length = try reader.readVarint()
+        guard length <= UInt64(reader.remaining) else { throw CorruptBytes() }
+        return unsafe Array(try reader.read(length: Int(length)))
+    }
+
+    /// Leaves behind the slices of a view that no plan will have again. Expiry drops their rows, and the next commit those that
+    /// wait for the watermark.
+    public mutating func leave(view number: Int) {
+        for shard in shards.keys where shard.view == number { shards[shard]?.expiredThrough = .distantFuture }
+    }
+
+    /// The slices that were left behind.
+    public var left: [ShardID: ShardState] { shards.filter { $0.value.expiredThrough == .distantFuture } }
 }

@@ -40,7 +40,7 @@ enum StateKey {
 
 /// Which slice of which view.
 public struct ShardID: Hashable, Comparable, Sendable {
-    /// Position of the view in the plan.
+    /// Position of the view in the plan; in the state its number there, which it keeps whatever other views come and go.
     public var view: Int
     public var slice: Int
 

@@ -195,6 +195,16 @@ public final class StateStore: Sendable {
         }
         var key = ByteWriter()
         StateKey.appendCheckpoint(to: &key)
+        // What waits for the watermark is not left to expiry.
+        for (shard, state) in checkpoint.left {
+            for run in state.pending {
+                var key = ByteWriter()
+                StateKey.appendPending(shard, sequence: run.sequence, to: &key)
+                unsafe key.withBytes { unsafe batch.delete($0) }
+            }
+        }
+        var checkpoint = checkpoint
+        for shard in checkpoint.left.keys { checkpoint.shards[shard]?.pending = [] }
         var value = ByteWriter()
         checkpoint.encode(into: &value)
         unsafe key.withBytes { key in unsafe value.withBytes { unsafe batch.put(key, $0) } }

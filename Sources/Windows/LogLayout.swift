@@ -62,13 +62,16 @@ public struct LogLayout: BitwiseCopyable, Sendable {
     static let offsetLane = 1
     static let partitionLane = 2
 
+    /// - Parameter isOrdered: whether events keep their partition and offset even if no column needs them.
     public init(
-        _ columns: [(kind: Kind, needs: Needs)], memoCount: Int = 0, hintCount: Int = 0, tiles: TileRule? = nil
+        _ columns: [(kind: Kind, needs: Needs)], memoCount: Int = 0, hintCount: Int = 0, isOrdered: Bool = false,
+        tiles: TileRule? = nil
     ) {
         self.tiles = tiles
         self.memoCount = memoCount
         self.hintCount = hintCount
-        isOrdered = columns.contains { $0.needs.contains(.ends) }
+        let isOrdered = isOrdered || columns.contains { $0.needs.contains(.ends) }
+        self.isOrdered = isOrdered
         hasText = columns.contains { $0.kind == .text }
         columnCount = columns.count
         lane = .allocate(columns.count)

@@ -4,6 +4,9 @@ enum Bounds {
     static let batchRecords = 2048
     /// Bytes of values decoded per turn, so that records of a megabyte do not make turns of gigabytes.
     static let batchBytes = 8 << 20
+    /// Events of one partition of an archive before another's turn: they amortise the choice, and the rows that wait for the
+    /// watermark are few.
+    static let laneRecords = 256
     /// Turns that may wait for a shard thread: slack for an uneven turn, no more memory than that.
     static let turnsWaiting = 8
     /// Parts that may wait for their writer; a day's parts of one view fit.
@@ -40,6 +43,9 @@ enum Bounds {
     static let horizonMicrosecondsMin: Int64 = 30_000_000
     /// That a stop waits for one under way.
     static let compactionMicrosecondsAtStop: Int64 = 10_000_000
+    /// Of the memory limit, a training join has a part for the rows that wait, four for the values that were found, and three for keyed
+    /// state.
+    static let joinMemoryParts = 8
     /// Of the memory limit: a commit makes entities evictable from here on,
     static let memoryCommitPercent = 85
     /// and eviction goes down to here.

@@ -113,7 +113,9 @@ final class Committer: @unchecked Sendable {
                     }
                     didCommit(commit)
                     if compaction == nil {
-                        compaction = Compaction(store, programs: context.programs, isFresh: !context.hasStateAtStart)
+                        compaction = Compaction(
+                            store, programs: context.programs, numbers: context.viewNumbers,
+                            isFresh: !context.hasStateAtStart, leavesViews: context.leavesViews)
                     }
                     compaction?.startIfDue(
                         gathered.checkpoint, isLast: commit.isLast, now: Clock.monotonic(), failure: context.failure)

@@ -14,13 +14,21 @@ final class Compaction {
     private var compactedThrough: [EventTime]
     private var startedAt = Int64.min
     private let isFresh: Bool
+    private let numbers: [Int]
+    /// Whether the run has left views of the state behind, which nothing else may make room of.
+    private var leavesViews: Bool
     private var thread: WorkThread?
     private let state = State()
 
     private final class State: Sendable { let isRunning = Atomic<Bool>(false) }
 
-    /// - Parameter isFresh: the state began with this run.
-    init(_ store: StateStore, programs: [ViewProgram], isFresh: Bool) {
+    /// - Parameters:
+    ///   - numbers: those that the state has for the programs' views.
+    ///   - isFresh: the state began with this run.
+    ///   - leavesViews: the state has views that the programs before this run's were of, and these are not.
+    init(_ store: StateStore, programs: [ViewProgram], numbers: [Int], isFresh: Bool, leavesViews: Bool) {
+        self.numbers = numbers
+        self.leavesViews = leavesViews
         self.store = store
         self.isFresh = isFresh
         retention = programs.map(\.retention)
@@ -30,10 +38,10 @@ final class Compaction {
     /// Starts one if what a commit allowed to go makes it worth it. The last commit of a run does not wait for its turn.
     func startIfDue(_ checkpoint: Checkpoint, isLast: Bool, now: Int64, failure: Failure) {
         let horizons = retention.indices.map { view in
-            checkpoint.shards.filter { $0.key.view == view }.map(\.value.expiredThrough).min() ?? .distantPast
+            checkpoint.shards.filter { $0.key.view == numbers[view] }.map(\.value.expiredThrough).min() ?? .distantPast
         }
         guard isLast || startedAt == .min || now - startedAt >= Bounds.compactionMicrosecondsMin else { return }
-        var isDue = false
+        var isDue = leavesViews
         for view in retention.indices {
             guard let retention = retention[view], horizons[view] > .distantPast else { continue }
             if compactedThrough[view] == .distantPast {
@@ -45,6 +53,7 @@ final class Compaction {
         }
         guard isDue, !state.isRunning.load(ordering: .acquiring) else { return }
         thread?.join()
+        leavesViews = false
         compactedThrough = horizons
         startedAt = now
         state.isRunning.store(true, ordering: .releasing)

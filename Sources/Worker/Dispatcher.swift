@@ -6,9 +6,9 @@ internal import Windows
 
 /// Routes a source's records to the shards that own their entities, each shard on one thread.
 final class Dispatcher {
-    private let context: ShardContext
-    private let threads: [ShardThread]
-    private let sliceCount: Int
+    let context: ShardContext
+    let threads: [ShardThread]
+    let sliceCount: Int
     private var threadOf: [ShardID: Int] = [:]
     private var load: [Double]
     /// The batch that is being filled, by view and slice.
@@ -47,6 +47,10 @@ final class Dispatcher {
         var timing: TurnTiming?
         if let receivedAt, task.records.count > 0 {
             timing = TurnTiming(receivedAt: receivedAt, task.records, threadCount: threads.count)
+        }
+        if task.keepsArchive, task.records.count > 0 {
+            let events = context.archiveBuffers.filled(task.records, source: task.index)
+            threads[task.index % threads.count].inbox.send(.archive(events, source: task.index))
         }
         try task.route(sliceCount: sliceCount) { view, slice in
             if slice < open[view].count, let batch = open[view][slice] { return batch }

@@ -17,6 +17,8 @@ public final class RunStatus: @unchecked Sendable {
         public var lag: Int64?
     }
 
+    public init() {}
+
     private let monitor = Monitor()
     private var current = Figures()
 

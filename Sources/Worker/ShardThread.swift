@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Engine
 internal import History
 internal import Pipelines
@@ -6,111 +7,6 @@ internal import Store
 internal import Synchronization
 internal import Windows
 
-/// Events for one shard.
-struct ShardEvents: @unchecked Sendable {
-    var shard: ShardID
-    var events: EventBatch
-}
-
-enum ShardMessage: @unchecked Sendable {
-    /// Events in the order of their partitions, and every view's watermark once they are applied.
-    case turn([ShardEvents], watermarks: [EventTime], timing: TurnTiming?)
-    /// Contribute all changes up to here to a commit.
-    case commit(Commit)
-    /// The commit is durable. Where memory is short, `keeping` is the part of its state that each thread keeps there.
-    case committed(keeping: Double?)
-    /// An online read: answered between turns.
-    case read(ReadRequest)
-    /// The input is over: finish every row that the watermarks allow and make parts of all.
-    case end(watermarks: [EventTime])
-}
-
-/// What all shard threads of a worker share.
-final class ShardContext: @unchecked Sendable {
-    let plan: Plan
-    let programs: [ViewProgram]
-    let options: WorkerOptions
-    let run: String
-    let failure: Failure
-    let parts: Channel<PartJob>
-    let batches: [BatchPool]
-    let hasStateAtStart: Bool
-    /// Bytes of keyed state over all threads.
-    let stateBytes = Atomic<Int>(0)
-    /// Entities that changed since the last commit, over all threads.
-    let dirtyEntities = Atomic<Int>(0)
-    let rowsOut = Atomic<Int>(0)
-    let latencies = Latencies()
-    private let monitor = Monitor()
-    private var opened: StateStore?
-
-    init(
-        plan: Plan, programs: [ViewProgram], options: WorkerOptions, run: String, failure: Failure, parts: Channel<PartJob>,
-        store: StateStore?, hasStateAtStart: Bool
-    ) {
-        self.plan = plan
-        self.programs = programs
-        self.options = options
-        self.run = run
-        self.failure = failure
-        self.parts = parts
-        self.hasStateAtStart = hasStateAtStart
-        opened = store
-        batches = programs.map { BatchPool(columnCount: $0.layout.columnCount) }
-    }
-
-    /// The part of the state that stays in memory after a commit, nil for all of it. The limit is the whole worker's, however
-    /// unevenly its threads hold what there is.
-    var keptShare: Double? {
-        let held = stateBytes.load(ordering: .relaxed)
-        let limit = options.memory / 100
-        return held > limit * Bounds.memoryCommitPercent ? Double(limit * Bounds.memoryKeptPercent) / Double(held) : nil
-    }
-
-    /// The state folder, or where state goes that outgrew the memory limit of a run without one.
-    var store: StateStore? {
-        get { monitor.locked { opened } }
-        set { monitor.locked { opened = newValue } }
-    }
-}
-
-/// The first thing that went wrong; it ends the run.
-final class Failure: @unchecked Sendable {
-    private let monitor = Monitor()
-    private var first: (any Error)?
-    private let onFirst: @Sendable () -> Void
-
-    init(onFirst: @escaping @Sendable () -> Void) { self.onFirst = onFirst }
-
-    func report(_ error: any Error) {
-        let isFirst = monitor.locked {
-            defer { if first == nil { first = error } }
-            return first == nil
-        }
-        if isFirst { onFirst() }
-    }
-
-    var error: (any Error)? { monitor.locked { first } }
-}
-
-/// Event batches that are out of use, per view.
-final class BatchPool: @unchecked Sendable {
-    private let columnCount: Int
-    private let monitor = Monitor()
-    private var free: [EventBatch] = []
-
-    init(columnCount: Int) { self.columnCount = columnCount }
-
-    func take() -> EventBatch {
-        monitor.locked { free.popLast() } ?? EventBatch(columnCount: columnCount, capacity: Bounds.batchRecords)
-    }
-
-    func put(_ batch: EventBatch) {
-        batch.removeAll()
-        monitor.locked { free.append(batch) }
-    }
-}
-
 /// Some shards and the offline logs of their views, on a thread of their own: the loop of the engine.
 final class ShardThread: @unchecked Sendable {
     let inbox = Channel<ShardMessage>(capacity: Bounds.turnsWaiting)
@@ -118,6 +14,12 @@ final class ShardThread: @unchecked Sendable {
     private let index: Int
     private var shards: [ShardID: ShardSeat] = [:]
     private var views: [ViewSeat]
+    /// The archives of the sources, where there is a log. Only one thread gets a source's events.
+    private let archives: [ViewLog]
+    /// Those of the views, and the archives.
+    private let logs: [ViewLog]
+    /// Logs that end with the next commit.
+    private var earlier: [ViewLog] = []
     private var order: [ShardID] = []
     private var watermarks: [EventTime]
     private let completions = PartCompletions()
@@ -129,6 +31,10 @@ final class ShardThread: @unchecked Sendable {
     private final class ShardSeat {
         var shard: Shard
         var committed: Checkpoint.ShardState
+        /// Where rows see what had arrived: the events and rows whose turn has not come.
+        let held = HeldEvents()
+        var asks = Deque<EventBatch>()
+        var nextAsk = 0
 
         init(_ shard: consuming Shard, _ committed: Checkpoint.ShardState) {
             self.shard = shard
@@ -158,17 +64,38 @@ final class ShardThread: @unchecked Sendable {
                 keepsSegments: options.stateDirectory != nil)
             return ViewSeat(rows: rows, log: log)
         }
+        let archives = context.plan.sources.compactMap { source in
+            options.logDirectory.map {
+                ViewLog(
+                    directory: $0, eventsOf: source, pipeline: context.plan.pipeline, version: context.plan.version,
+                    unique: "\(context.run)-\(index)", keepsSegments: options.stateDirectory != nil)
+            }
+        }
+        self.archives = archives
+        logs = views.compactMap(\.log) + archives
     }
 
     /// Brings the offline log's folders to what the last commit fixed. One thread does it, before all start.
-    func recoverLogs(_ states: [LogState.ViewState]) throws(HistoryError) {
-        for view in views { try view.log?.recover(states) }
+    ///
+    /// - Parameter earlier: the logs of an earlier plan where this one's write other columns, or none.
+    func recoverLogs(_ states: [LogState.ViewState], earlier: [ViewLog]) throws(HistoryError) {
+        let logs = self.logs.filter { log in !earlier.contains { $0.folder == log.folder } } + earlier
+        for log in logs { try log.recover(states) }
+        for log in earlier {
+            for part in log.takeParts(all: true) {
+                try part.write(sync: true)
+                log.wrote(part)
+            }
+        }
+        self.earlier = earlier
+        guard let directory = context.options.logDirectory else { return }
+        try ViewLog.publishParts(of: states, without: logs, directory: directory)
     }
 
     /// Takes a shard over from the last commit. Before the thread starts.
     func restore(_ id: ShardID, _ state: Checkpoint.ShardState, _ store: StateStore) throws(StoreError) {
         let seat = makeSeat(id, state)
-        try store.restorePending(&seat.shard, id, state)
+        try store.restorePending(&seat.shard, context.stored(id), state)
     }
 
     @discardableResult
@@ -200,6 +127,11 @@ final class ShardThread: @unchecked Sendable {
         case .turn(let batches, let watermarks, let timing):
             try turn(batches, watermarks)
             timing?.threadIsDone(context.latencies)
+        case .archive(let events, let source):
+            try archives[source].append(events, created: Clock.now().microseconds)
+            context.archiveBuffers.put(events, source: source)
+            try makeParts(all: false)
+        case .asks(let batches): ask(batches)
         case .commit(let commit): try contribute(to: commit)
         case .committed(let kept): try committed(keeping: kept)
         case .read(let request): try answer(request)
@@ -212,6 +144,10 @@ final class ShardThread: @unchecked Sendable {
     private func turn(_ batches: [ShardEvents], _ watermarks: [EventTime]) throws {
         for batch in batches {
             let seat = shards[batch.shard] ?? makeSeat(batch.shard, Checkpoint.ShardState())
+            if context.programs[batch.shard.view].visibility == .arrival {
+                seat.held.hold(batch.events)
+                continue
+            }
             let rows = views[batch.shard.view].rows
             if rows.room < batch.events.count { try flushRows(batch.shard.view) }
             seat.shard.locate(batch.events)
@@ -229,17 +165,70 @@ final class ShardThread: @unchecked Sendable {
     private func finish(_ id: ShardID, now: Bool) throws {
         let seat = shards[id]!
         let watermark = watermarks[id.view]
+        let program = context.programs[id.view]
+        if program.visibility == .arrival { try release(seat, id, through: watermark.microseconds) }
+        // Where an earlier plan's rows wait still, they come out before the watermark lets go of what they see.
+        if program.hasWaitingRows || seat.shard.pendingCount > 0 {
+            seat.shard.collectReady(watermark: watermark, now: now || !program.hasWaitingRows)
+            try bring(seat, id)
+            while seat.shard.finishRows(views[id.view].rows) { try flushRows(id.view) }
+        }
         seat.shard.advance(to: watermark)
-        guard context.programs[id.view].plan.snapshots == .final else { return }
-        seat.shard.collectReady(watermark: watermark, now: now)
-        try bring(seat, id)
-        while seat.shard.finishRows(views[id.view].rows) { try flushRows(id.view) }
+    }
+
+    // MARK: - Rows that are asked for
+
+    private func ask(_ batches: [ShardEvents]) {
+        for batch in batches {
+            let seat = shards[batch.shard] ?? makeSeat(batch.shard, Checkpoint.ShardState())
+            if context.programs[batch.shard.view].visibility == .arrival {
+                seat.asks.append(batch.events)
+            } else {
+                seat.shard.ask(batch.events)
+                context.askBatches.put(batch.events)
+            }
+        }
+    }
+
+    /// Applies held events and evaluates asked rows up to an instant, all in the order in which they can be seen.
+    private func release(_ seat: ShardSeat, _ id: ShardID, through: Int64) throws {
+        let layout = context.programs[id.view].layout
+        let (events, asks) = (context.batches[id.view].take(), context.askBatches.take())
+        defer {
+            context.batches[id.view].put(events)
+            context.askBatches.put(asks)
+        }
+        while true {
+            while events.count < events.capacity && asks.count < asks.capacity {
+                let nextEvent = seat.held.first ?? .max
+                let nextAsk = seat.asks.first.map { $0.times[seat.nextAsk] } ?? .max
+                guard min(nextEvent, nextAsk) <= through, seat.held.first != nil || !seat.asks.isEmpty else { break }
+                if seat.held.first != nil && nextEvent <= nextAsk {
+                    if let empty = seat.held.removeFirst(to: events, layout) { context.batches[id.view].put(empty) }
+                } else {
+                    asks.append(seat.nextAsk, of: seat.asks[0], layout)
+                    seat.nextAsk += 1
+                    if seat.nextAsk == seat.asks[0].count {
+                        context.askBatches.put(seat.asks.removeFirst())
+                        seat.nextAsk = 0
+                    }
+                }
+            }
+            if events.count == 0 && asks.count == 0 { return }
+            let rows = views[id.view].rows
+            if rows.room < asks.count { try flushRows(id.view) }
+            seat.shard.locate(events, asks: asks)
+            try bring(seat, id)
+            seat.shard.apply(events, asks: asks, rows: rows)
+            events.removeAll()
+            asks.removeAll()
+        }
     }
 
     private func bring(_ seat: ShardSeat, _ id: ShardID) throws {
         guard !seat.shard.awaited.isEmpty else { return }
         guard let store = context.store else { preconditionFailure("logs are awaited, but nothing was ever stored") }
-        try store.bring(&seat.shard, id)
+        try store.bring(&seat.shard, context.stored(id))
     }
 
     private func flushRows(_ view: Int) throws {
@@ -247,7 +236,9 @@ final class ShardThread: @unchecked Sendable {
         guard rows.count > 0 else { return }
         context.options.filter?.apply(to: rows)
         context.rowsOut.add(rows.count, ordering: .relaxed)
-        if let log = views[view].log {
+        if let join = context.options.join {
+            try join.take(rows, view: view, thread: index)
+        } else if let log = views[view].log {
             try log.append(rows, created: Clock.now().microseconds)
         } else {
             views[view].checksum.add(rows)
@@ -269,8 +260,8 @@ final class ShardThread: @unchecked Sendable {
 
     private func makeParts(all: Bool) throws {
         takeCompletions()
-        for view in views {
-            guard let log = view.log, all || log.isDue(now: Clock.now().microseconds) else { continue }
+        let now = Clock.now().microseconds
+        for log in logs where all || log.isDue(now: now) {
             for part in log.takeParts(all: all) {
                 completions.willWrite()
                 guard context.parts.send(PartJob(part: part, log: log, completions: completions)) else { return }
@@ -301,16 +292,17 @@ final class ShardThread: @unchecked Sendable {
                 seat.shard.expiredThrough = max(seat.shard.expiredThrough, program.reach(at: seat.shard.finishedThrough))
             }
             let idleMax = commit.idleShare.map { Int($0 * Double(seat.shard.dirtyCount)) }
-            rows.append(&seat.shard, id, before: seat.committed, idleMax: idleMax)
+            rows.append(&seat.shard, context.stored(id), before: seat.committed, idleMax: idleMax)
         }
-        for (id, state) in rows.shards { shards[id]!.committed = state }
+        for (id, (_, state)) in zip(order, rows.shards) { shards[id]!.committed = state }
         var logs: [LogState.ViewState] = []
         var unsynced: [UnsyncedSegments] = []
-        for view in views.indices {
-            try flushRows(view)
-            if context.options.stateDirectory != nil, let log = views[view].log {
+        for log in earlier { logs.append(log.commitState(syncsNames: true).0) }
+        for view in views.indices { try flushRows(view) }
+        if context.options.stateDirectory != nil {
+            for log in self.logs {
                 let (state, segments) = log.commitState(syncsNames: true)
-                logs.append(state)
+                if !state.segments.isEmpty || !state.parts.isEmpty { logs.append(state) }
                 unsynced.append(segments)
             }
         }
@@ -318,7 +310,9 @@ final class ShardThread: @unchecked Sendable {
     }
 
     private func committed(keeping kept: Double?) throws {
-        if context.options.stateDirectory != nil { for view in views { try view.log?.committed() } }
+        if context.options.stateDirectory != nil { for log in logs { try log.committed() } }
+        for log in earlier { try log.committed() }
+        earlier = []
         if let kept { for seat in shards.values { seat.shard.evict(to: Int(Double(seat.shard.bytes) * kept)) } }
         publishBytes()
     }
@@ -355,8 +349,7 @@ final class ShardThread: @unchecked Sendable {
 
     /// Parts of a run without state appear all together, at its end.
     func publishParts() throws {
-        for view in views {
-            guard let log = view.log else { continue }
+        for log in logs {
             _ = try log.commitState(sync: false)
             try log.committed()
         }
@@ -364,7 +357,7 @@ final class ShardThread: @unchecked Sendable {
 
     /// Removes the parts of a run that was cut short.
     func discardParts() throws {
-        for view in views { try view.log?.discardParts() }
+        for log in logs { try log.discardParts() }
     }
 
     func checksum(of view: Int) -> RowChecksum { views[view].checksum }

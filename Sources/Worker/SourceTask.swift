@@ -1,4 +1,5 @@
 internal import Engine
+internal import History
 internal import Pipelines
 internal import Records
 internal import Store
@@ -20,9 +21,13 @@ struct PartitionProgress {
 final class SourceTask {
     let plan: SourcePlan
     let index: Int
+    /// Whether another run will go on where this one ends: what a partition may bring then is not taken to be over at its end.
+    var goesOn = false
     private var decoder: JSONDecoder
     let records: RecordBatch
     private let expressions: ExpressionEvaluator
+    /// Whether the records go to the archive too, with all fields.
+    let keepsArchive: Bool
     let routers: [(view: Int, router: EventRouter)]
     private(set) var partitions: [Int32: PartitionProgress] = [:]
     /// The partition whose records come at the moment, -1 for none: it is kept out of the dictionary while they come in a row.
@@ -41,11 +46,17 @@ final class SourceTask {
     private let outOfOrderness: TimeSpan
     private let entityDecimals: [Int]
 
-    init(_ plan: SourcePlan, index: Int, views: [(index: Int, program: ViewProgram)], deadLetters: DeadLetters) {
+    /// - Parameter hasLog: whether there is a place for an archive.
+    init(
+        _ plan: SourcePlan, index: Int, views: [(index: Int, program: ViewProgram)], deadLetters: DeadLetters, hasLog: Bool
+    ) {
         self.plan = plan
         self.index = index
         self.deadLetters = deadLetters
-        decoder = JSONDecoder(fields: plan.fields, eventTime: plan.eventTime)
+        keepsArchive = plan.archive && hasLog
+        var fields = plan.fields
+        if keepsArchive { for field in fields.indices { fields[field].stored = true } }
+        decoder = JSONDecoder(fields: fields, eventTime: plan.eventTime)
         records = RecordBatch(types: plan.fields.map(\.type), capacity: Bounds.batchRecords)
         expressions = ExpressionEvaluator(
             EventRouter.expressions(of: views.map(\.program.plan)), capacity: Bounds.batchRecords)
@@ -90,6 +101,11 @@ final class SourceTask {
         return partitions[partition]?.nextOffset
     }
 
+    func newest(of partition: Int32) -> EventTime? {
+        if partition == currentPartition { return current.newest }
+        return partitions[partition]?.newest
+    }
+
     func reachedEnd(_ partition: Int32, isFinished: Bool) {
         store()
         partitions[partition]?.isAtEnd = true
@@ -113,10 +129,7 @@ final class SourceTask {
         return partitions[partition].map { !$0.isFinished && !$0.isAtEnd } ?? false
     }
 
-    func watermark(of partition: Int32) -> EventTime {
-        store()
-        return partitions[partition].map { $0.newest - outOfOrderness } ?? .distantPast
-    }
+    func watermark(of partition: Int32) -> EventTime { newest(of: partition).map { $0 - outOfOrderness } ?? .distantPast }
 
     /// Of the partition whose record came last: its watermark, and its newest event time if it has one.
     var currentWatermark: EventTime { current.newest - outOfOrderness }
@@ -165,20 +178,53 @@ final class SourceTask {
     ) throws(WorkerError) {
         if currentPartition != partition { turn(to: partition, now: now) }
         guard offset >= current.nextOffset else { return }
-        current.nextOffset = offset + 1
-        current.lastRecordAt = now
-        current.isAtEnd = false
-
+        advance(past: offset, now: now)
         let row = records.count
         let rejection = unsafe decoder.decode(raw, into: records) ?? check(row, limit: limit)
         if let rejection {
-            records.count = row
-            rejected[RejectionReason.allCases.firstIndex(of: rejection.reason)!] += 1
-            unsafe try deadLetters.add(
-                rejection, source: plan.name, topic: plan.topic, partition: partition, offset: offset, timestamp: timestamp,
-                key: key, value: raw.value)
-            return
+            unsafe try setAside(row, rejection, partition, offset, timestamp, key: key, value: raw.value)
+        } else {
+            apply(row, partition, offset, timestamp)
         }
+    }
+
+    /// Takes one event of an archive, as `accept` takes a record.
+    ///
+    /// - Parameter limit: as of `accept`, for events without a time stamp of their own.
+    func accept(_ event: ArchiveEvent, limit: EventTime, now: Int64) throws(WorkerError) {
+        let (partition, offset, timestamp) = (event.partition, event.offset, event.timestamp)
+        if currentPartition != partition { turn(to: partition, now: now) }
+        guard offset >= current.nextOffset else { return }
+        advance(past: offset, now: now)
+        let row = records.count
+        let rejection = event.copy(to: records) ?? check(row, limit: timestamp.map { $0 + plan.maxAhead } ?? limit)
+        if let rejection {
+            unsafe try setAside(row, rejection, partition, offset, timestamp, key: nil, value: nil)
+        } else {
+            apply(row, partition, offset, timestamp)
+        }
+    }
+
+    @inline(__always)
+    private func advance(past offset: Int64, now: Int64) {
+        current.nextOffset = offset + 1
+        current.lastRecordAt = now
+        current.isAtEnd = false
+    }
+
+    private func setAside(
+        _ row: Int, _ rejection: Rejection, _ partition: Int32, _ offset: Int64, _ timestamp: EventTime?,
+        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?
+    ) throws(WorkerError) {
+        records.count = row
+        rejected[RejectionReason.allCases.firstIndex(of: rejection.reason)!] += 1
+        unsafe try deadLetters.add(
+            rejection, source: plan.name, topic: plan.topic, partition: partition, offset: offset, timestamp: timestamp,
+            key: key, value: value)
+    }
+
+    @inline(__always)
+    private func apply(_ row: Int, _ partition: Int32, _ offset: Int64, _ timestamp: EventTime?) {
         applied += 1
         current.newest = max(current.newest, EventTime(microseconds: records.times[row]))
         records.partitions[row] = partition
@@ -234,7 +280,7 @@ final class SourceTask {
         records.removeAll()
     }
 
-    /// The minimum of the partitions' watermarks. A finished partition does not hold it back, nor, in a live run, one that
+    /// The minimum of the partitions' watermarks. A finished partition does not hold it back unless its run goes on, nor, in a live run, one that
     /// was read to its end and has been silent for the idle timeout. It never goes back.
     func watermark(now: Int64?) -> EventTime {
         store()
@@ -244,14 +290,15 @@ final class SourceTask {
         for progress in partitions.values {
             let own = progress.newest > .distantPast ? progress.newest - plan.outOfOrderness : .distantPast
             greatest = max(greatest, own)
-            if progress.isFinished { continue }
+            if progress.isFinished && !(goesOn && progress.newest > .distantPast) { continue }
             if let now, progress.isAtEnd, now - progress.lastRecordAt >= plan.idleTimeout.microseconds { continue }
             holds = true
             least = min(least, own)
         }
         if partitions.isEmpty { return emitted }
-        // Where all is silent in a live run, the partition that is furthest is the last that holds; in a bounded run it is the end.
-        if !holds && now != nil { least = greatest }
+        // Where all is silent in a live run, the partition that is furthest is the last that holds; where nobody goes on, it is the
+        // end.
+        if !holds && (now != nil || goesOn) { least = greatest }
         if least > emitted { emitted = least }
         return emitted
     }

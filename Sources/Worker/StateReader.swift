@@ -8,17 +8,28 @@ public final class StateReader {
     private let plan: Plan
     private let store: StateStore
     private let checkpoint: Checkpoint
+    /// By the plan's views, the numbers that the state has for them.
+    private let numbers: [Int]
 
     public init(_ plan: Plan, directory: String) throws {
-        self.plan = plan
         store = try StateStore(path: directory, readOnly: true)
+        let adoption = try Adoption(StateReader.checkpoint(store, directory), by: plan, directory: directory)
+        self.plan = adoption.kept.plan
+        numbers = adoption.kept.numbers
+        checkpoint = adoption.checkpoint
+    }
+
+    /// What becomes of a state if a plan goes on from it. Nothing is changed.
+    public static func change(of directory: String, to plan: Plan) throws -> PlanChange {
+        let store = try StateStore(path: directory, readOnly: true)
+        return PlanChange(from: try Adoption.kept(checkpoint(store, directory), directory: directory), to: plan)
+    }
+
+    private static func checkpoint(_ store: StateStore, _ directory: String) throws -> Checkpoint {
         guard let checkpoint = try store.checkpoint() else {
             throw WorkerError("\(directory) holds no committed state yet", isInput: true)
         }
-        guard checkpoint.fingerprint == plan.stateFingerprint else {
-            throw WorkerError("the state in \(directory) was made by another pipeline than this one", isInput: true)
-        }
-        self.checkpoint = checkpoint
+        return checkpoint
     }
 
     /// As `Worker.read`.
@@ -36,7 +47,7 @@ public final class StateReader {
         let rows = RowBuffer(entity: [], values: program.valueTypes, capacity: 1)
         var found: ReadRequest.Answer?
         for (id, state) in checkpoint.shards.sorted(by: { $0.key < $1.key })
-        where id.view == view && (request.slice ?? id.slice) == id.slice {
+        where id.view == numbers[view] && (request.slice ?? id.slice) == id.slice {
             var shard = Shard(program, slice: id.slice, hasColdEntities: true)
             shard.expiredThrough = state.expiredThrough
             let entity = unsafe request.withKey { hash, key in unsafe shard.locate(hash: hash, key: key) }

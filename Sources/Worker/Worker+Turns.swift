@@ -14,6 +14,7 @@ extension Worker {
         // Silence may move a watermark too, and rows come out.
         if watermarks != lastWatermarks { hasChanges = true }
         lastWatermarks = watermarks
+        if let join = options.join { try dispatcher.ask(join, watermarks) }
         try dispatcher.dispatch(task, watermarks: watermarks, receivedAt: options.isBounded ? nil : receivedAt)
     }
 
@@ -85,9 +86,11 @@ extension Worker {
         let now = Clock.monotonic()
         try deadLetters.flush()
         var checkpoint = Checkpoint(
-            fingerprint: fingerprint, sliceCount: sliceCount, sourceCount: tasks.count)
+            plan: keptPlan, sliceCount: sliceCount, sourceCount: tasks.count)
         checkpoint.sources = tasks.map(\.state)
         checkpoint.deadLetterBytes = deadLetters.length
+        checkpoint.shards = leftShards
+        for shard in leftShards.keys { leftShards[shard]?.pending = [] }
         let raises = isLast || options.stateDirectory == nil || now - horizonRaisedAt >= Bounds.horizonMicrosecondsMin
         if raises { horizonRaisedAt = now }
         let changed = context.dirtyEntities.load(ordering: .relaxed)
@@ -127,6 +130,7 @@ extension Worker {
         commit = nil
         guard options.stateDirectory != nil else {
             let watermarks = watermarks()
+            if let join = options.join { try dispatcher.ask(join, watermarks) }
             for thread in threads { thread.inbox.send(.end(watermarks: watermarks)) }
             try deadLetters.flush()
             return

@@ -23,8 +23,10 @@ public final class Worker: @unchecked Sendable {
     let deadLetters: DeadLetters
     private let partWriter = PartWriter()
     let committer = Committer()
-    /// Text of what the state depends on; every commit names it.
-    let fingerprint: String
+    /// What the state keeps; every commit names it.
+    let keptPlan: [UInt8]
+    /// The state of views that this plan does not have, until a commit has left it behind.
+    var leftShards: [ShardID: Checkpoint.ShardState]
     let sliceCount: Int
     let programs: [ViewProgram]
     private let startedAt = Clock.now()
@@ -44,33 +46,43 @@ public final class Worker: @unchecked Sendable {
     var wake: (@Sendable () -> Void)?
     /// Called on the committer's thread with the offsets that a durable commit fixed.
     var didCommit: (@Sendable ([[Int32: Int64]]) -> Void)?
-    public let status = RunStatus()
+    public let status: RunStatus
 
-    public init(_ plan: Plan, _ options: WorkerOptions, log: Logger) throws {
-        self.plan = plan
+    public init(_ wanted: Plan, _ options: WorkerOptions, log: Logger, status: RunStatus = RunStatus()) throws {
+        self.status = status
         self.options = options
         self.log = log
-        fingerprint = plan.stateFingerprint
+        var store: StateStore?
+        var adoption: Adoption?
+        if let directory = options.stateDirectory {
+            store = try StateStore(path: directory)
+            if let committed = try store?.checkpoint() {
+                adoption = try Adoption(committed, by: wanted, directory: directory)
+            }
+        }
+        let checkpoint = adoption?.checkpoint
+        let kept = adoption?.kept ?? KeptPlan(wanted)
+        keptPlan = kept.encoded()
+        leftShards = checkpoint?.left ?? [:]
+        let plan = kept.plan
+        self.plan = plan
         let sources = plan.sources
-        programs = plan.views.map { ViewProgram($0, source: sources[$0.source]) }
+        programs = plan.views.map { ViewProgram($0, source: sources[$0.source], visibility: options.join?.visibility) }
         let programs = programs
         let run = String(startedAt.microseconds, radix: 36)
         let waiters = Waiters()
         failure = Failure { waiters.wakeAll() }
 
-        var store: StateStore?
-        var checkpoint: Checkpoint?
-        if let directory = options.stateDirectory {
-            store = try StateStore(path: directory)
-            checkpoint = try store?.checkpoint()
-            if let checkpoint, checkpoint.fingerprint != fingerprint {
-                throw WorkerError(
-                    "the state in \(directory) was made by another pipeline than this one: its sources, entities, conditions,"
-                        + " inputs or windows differ; take the old pipeline file, or another state folder", isInput: true)
-            }
-        }
         if checkpoint == nil, let directory = options.logDirectory {
             let ownsSegments = options.stateDirectory != nil
+            for source in plan.sources where source.archive {
+                let folder = Archive.folder(of: source.name)
+                guard ViewLog.hasRows(directory: directory, view: folder, ignoringSegments: ownsSegments) else { continue }
+                throw WorkerError(
+                    "\(directory)/\(folder) has events of source \(source.name) already; a run that starts from nothing would"
+                        + " double them: name the --state that made them, take another folder, or remove this one",
+                    isInput: true)
+            }
             for view in plan.views
             where ViewLog.hasRows(directory: directory, view: view.name, ignoringSegments: ownsSegments) {
                 throw WorkerError(
@@ -81,7 +93,8 @@ public final class Worker: @unchecked Sendable {
         sliceCount = checkpoint?.sliceCount ?? Bounds.exchangeSlices
         context = ShardContext(
             plan: plan, programs: programs, options: options, run: run, failure: failure, parts: partWriter.inbox,
-            store: store, hasStateAtStart: checkpoint != nil)
+            store: store, hasStateAtStart: checkpoint != nil, viewNumbers: kept.numbers,
+            leavesViews: adoption?.leavesViews ?? false)
         let context = context
         let threadCount = max(1, options.threads)
         threads = (0..<threadCount).map { ShardThread(context, index: $0) }
@@ -103,16 +116,24 @@ public final class Worker: @unchecked Sendable {
         let deadLetters = deadLetters
         tasks = sources.indices.map { index in
             let views = programs.indices.filter { plan.views[$0].source == index }.map { (index: $0, program: programs[$0]) }
-            return SourceTask(sources[index], index: index, views: views, deadLetters: deadLetters)
+            let task = SourceTask(
+                sources[index], index: index, views: views, deadLetters: deadLetters, hasLog: options.logDirectory != nil)
+            // A run up to some instant is the last that asks for the rows before it.
+            task.goesOn = options.stateDirectory != nil && options.filter?.to ?? .distantFuture == .distantFuture
+            return task
         }
         if options.stateDirectory != nil {
-            let states = checkpoint.map(\.offlineLog) ?? []
-            try threads[0].recoverLogs(try LogState(decoding: states).views)
+            let earlier = options.logDirectory.flatMap { adoption?.earlierLogs(directory: $0, run: run) } ?? []
+            do throws(HistoryError) {
+                try threads[0].recoverLogs(try LogState(decoding: checkpoint?.offlineLog ?? []).views, earlier: earlier)
+            } catch { throw WorkerError(error) }
         }
         if let checkpoint, let store {
             let now = Clock.monotonic()
             for (task, state) in zip(tasks, checkpoint.sources) { task.restore(state, now: now) }
-            for (shard, state) in checkpoint.shards.sorted(by: { $0.key < $1.key }) {
+            for (number, state) in checkpoint.shards.sorted(by: { $0.key < $1.key }) {
+                guard let view = kept.numbers.firstIndex(of: number.view) else { continue }
+                let shard = ShardID(view: view, slice: number.slice)
                 try threads[dispatcher.thread(of: shard)].restore(shard, state, store)
             }
             store.restoreHorizons(checkpoint)

@@ -24,6 +24,8 @@ public struct WorkerOptions: Sendable {
     /// Rows whose event time is outside do not come out.
     public var filter: RowFilter?
     public var threads = 2
+    /// Rows are asked for, in place of those of events.
+    var join: JoinTask?
 
     public init(input: Input, isBounded: Bool) {
         self.input = input

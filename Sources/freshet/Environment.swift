@@ -23,6 +23,13 @@ enum Environment {
             ],
             ["discard"]
         ),
+        "join": (
+            [
+                "brokers", "input", "spine", "out", "features", "visible", "memory", "threads", "from", "to", "dead-letters",
+                "commit-interval", "property", "log-level",
+            ],
+            ["full-names"]
+        ),
         "get": (["state", "at"], []),
         "demo": (["pipeline", "seconds", "seed", "rate", "keep", "write", "events"], []),
     ]

@@ -17,7 +17,9 @@ enum Signals {
     }
 
     /// Waits for the signals on a thread of its own.
-    static func stop(_ worker: Worker) {
+    static func stop(_ worker: Worker) { stop { worker.stop() } }
+
+    static func stop(_ body: @escaping @Sendable () -> Void) {
         WorkThread.detach {
             var interrupts = 0
             while true {
@@ -31,7 +33,7 @@ enum Signals {
                     interrupts += 1
                     if interrupts > 1 { exit(130) }
                 }
-                worker.stop()
+                body()
             }
         }
     }

@@ -79,7 +79,8 @@ struct NaiveRows {
         let step = resolution.step.microseconds
         let older = newer - window.microseconds
         let edge = older - (older % step + step) % step
-        guard edge < older, events.count(where: { !isBefore($0.time, edge) && !isAfter($0.time, newer) }) > resolution.events else {
+        guard edge < older, events.count(where: { !isBefore($0.time, edge) && !isAfter($0.time, newer) }) > resolution.events
+        else {
             return nil
         }
         return edge

@@ -6,7 +6,9 @@ import Testing
 
 /// Windows over more events than stay events: against counting anew by the rule, and in pieces.
 struct ResolutionTests {
-    private static let sums = ["count()", "sum(i)", "stddev_pop(d)", "min(at)", "max(b)", "count(s)", "avg(d) where flag", "count(x)"]
+    private static let sums = [
+        "count()", "sum(i)", "stddev_pop(d)", "min(at)", "max(b)", "count(s)", "avg(d) where flag", "count(x)",
+    ]
 
     @Test(arguments: WindowBounds.allCases, [SnapshotMode.final, .arrival])
     func everyBound(bounds: WindowBounds, snapshots: SnapshotMode) throws {

@@ -29,12 +29,19 @@ struct ShardRun {
 
     struct Result {
         var rows: [RowID: Row] = [:]
+        /// Those that were out when the plan changed, which `rows` are not.
+        var rowsBefore: [RowID: Row] = [:]
         var overflows = 0
         /// Held at the end, in memory.
         var bytes = 0
     }
 
-    func rows(_ events: [Transaction], using random: inout SeededGenerator) throws -> Result {
+    /// - Parameter change: a plan that goes on from the state once so many events are applied.
+    func rows(
+        _ events: [Transaction], change: (after: Int, plan: Plan)? = nil, using random: inout SeededGenerator
+    ) throws -> Result {
+        var (plan, program) = (plan, program)
+        var change = change
         let folder = Folder()
         let store = try StateStore(path: folder.path + "/state")
         let id = ShardID(view: 0, slice: 0)
@@ -42,12 +49,12 @@ struct ShardRun {
         var shard = Shard(program, slice: 0, hasColdEntities: false)
         var result = Result()
         // Little room, so that rows come out in several turns.
-        let buffer = RowBuffer(entity: program.entityTypes, values: program.valueTypes, capacity: max(batchSize, 50))
+        var buffer = RowBuffer(entity: program.entityTypes, values: program.valueTypes, capacity: max(batchSize, 50))
         let records = RecordBatch(types: plan.sources[0].fields.map(\.type), capacity: batchSize)
-        let batch = EventBatch(columnCount: program.layout.columnCount, capacity: batchSize)
-        let expressions = ExpressionEvaluator(EventRouter.expressions(of: plan.views), capacity: batchSize)
+        var batch = EventBatch(columnCount: program.layout.columnCount, capacity: batchSize)
+        var expressions = ExpressionEvaluator(EventRouter.expressions(of: plan.views), capacity: batchSize)
         var first = 0
-        let router = EventRouter(program, firstExpression: &first)
+        var router = EventRouter(program, firstExpression: &first)
         var newest: [Int32: Int64] = [0: .min, 1: .min, 2: .min]
         var position = 0
 
@@ -60,7 +67,39 @@ struct ShardRun {
             buffer.collect(into: &result.rows, place)
         }
 
+        func commit(_ shard: inout Shard, idleMax: Int? = nil) throws {
+            let rows = CommitRows()
+            rows.append(&shard, id, before: committed, idleMax: idleMax)
+            committed = rows.shards[0].1
+            var checkpoint = Checkpoint(plan: [], sliceCount: 1, sourceCount: 1)
+            checkpoint.shards[id] = committed
+            try store.commit([rows], checkpoint, isDurable: false)
+        }
+        func restart() throws {
+            result.overflows += shard.overflows
+            shard = Shard(program, slice: 0, hasColdEntities: true)
+            shard.finishedThrough = committed.finishedThrough
+            shard.expiredThrough = committed.expiredThrough
+            try store.restorePending(&shard, id, committed)
+        }
+
         while position < events.count {
+            if let (after, next) = change, position >= after {
+                change = nil
+                try commit(&shard)
+                result.rowsBefore = result.rows
+                result.rows = [:]
+                let kept = try #require(KeptPlan(decoding: KeptPlan(plan).encoded()))
+                #expect(PlanChange(from: kept, to: next).fits, "\(place)")
+                plan = kept.adopted(by: next).plan
+                program = Transactions.program(plan)
+                buffer = RowBuffer(entity: program.entityTypes, values: program.valueTypes, capacity: max(batchSize, 50))
+                batch = EventBatch(columnCount: program.layout.columnCount, capacity: batchSize)
+                expressions = ExpressionEvaluator(EventRouter.expressions(of: plan.views), capacity: batchSize)
+                var first = 0
+                router = EventRouter(program, firstExpression: &first)
+                try restart()
+            }
             records.removeAll()
             batch.removeAll()
             for event in events[position..<min(events.count, position + batchSize)] {
@@ -80,14 +119,6 @@ struct ShardRun {
             guard let evictionOneIn, random.isOneIn(evictionOneIn) else { continue }
             try finish(&shard, watermark, now: true)
             if random.isOneIn(3) { shard.expiredThrough = max(shard.expiredThrough, program.reach(at: shard.finishedThrough)) }
-            func commit(_ shard: inout Shard, idleMax: Int? = nil) throws {
-                let rows = CommitRows()
-                rows.append(&shard, id, before: committed, idleMax: idleMax)
-                committed = rows.shards[0].1
-                var checkpoint = Checkpoint(fingerprint: "", sliceCount: 1, sourceCount: 1)
-                checkpoint.shards[id] = committed
-                try store.commit([rows], checkpoint, isDurable: false)
-            }
             if random.isOneIn(3) {
                 // Some of the entities are written; the others stay in memory.
                 let before = shard.dirtyCount
@@ -100,11 +131,7 @@ struct ShardRun {
             try commit(&shard)
             if random.isOneIn(3) { try store.compact() }
             if let restartOneIn, random.isOneIn(restartOneIn) {
-                result.overflows += shard.overflows
-                shard = Shard(program, slice: 0, hasColdEntities: true)
-                shard.finishedThrough = committed.finishedThrough
-                shard.expiredThrough = committed.expiredThrough
-                try store.restorePending(&shard, id, committed)
+                try restart()
             } else {
                 shard.evict(to: 0)
                 let held = shard.bytes

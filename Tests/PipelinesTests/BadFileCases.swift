@@ -165,8 +165,19 @@ extension BadFileCase {
             "format: json", "format: json\n    idle_timeout: 99999999d",
             "f:7:19: 'idle_timeout' '99999999d' is no duration; expected 500ms, 30s, 5m, 1h or 7d, at most 36500d"),
         BadFileCase(
+            "format: json", "format: json\n    archive: yes",
+            "f:7:14: unknown archive 'yes'; expected true, false"),
+        BadFileCase(
+            "format: json", "format: json\n    archve: true",
+            "f:7:5: unknown key 'archve' of source 'tx'; expected one of topic, format, key, event_time, out_of_orderness, idle_timeout, max_ahead, archive, fields; did you mean archive?"
+        ),
+        BadFileCase(
+            "fields:", "archive: true\n    fields:\n      offset: int64",
+            "f:9:14: field 'offset' has the name of a column that the archive adds; expected no field partition, offset, timestamp in an archived source"
+        ),
+        BadFileCase(
             "format: json", "format: json\n    late: apply",
-            "f:7:5: unknown key 'late' of source 'tx'; expected one of topic, format, key, event_time, out_of_orderness, idle_timeout, max_ahead, fields"
+            "f:7:5: unknown key 'late' of source 'tx'; expected one of topic, format, key, event_time, out_of_orderness, idle_timeout, max_ahead, archive, fields"
         ),
         BadFileCase(
             "card: string", "card: strng",

@@ -84,31 +84,4 @@ struct ExampleTests {
         #expect(lines.contains("  risk_30d  avg(fraud)  30d     7d     double"))
         #expect(!plan.report.contains("no view reads it"))
     }
-
-    @Test func fingerprint() {
-        #expect(
-            plan.stateFingerprint == """
-                pipeline card_fraud
-                source transactions topic transactions format json
-                  key customer_id
-                  event_time event_time
-                  field event_time timestamp(ms)
-                  field customer_id string
-                  field terminal_id string
-                  field amount decimal(2)
-                  field fraud int64
-                view customer_spend source transactions bounds (]
-                  entity customer_id
-                  where amount > 0
-                  retention 30d
-                  column * for count
-                  column amount for avg, stddev_pop
-                  column terminal_id for count_distinct
-                view terminal_risk source transactions bounds (]
-                  entity terminal_id
-                  retention 37d
-                  column fraud for avg
-
-                """)
-    }
 }

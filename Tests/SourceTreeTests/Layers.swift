@@ -16,8 +16,10 @@ enum Layers {
             packages: ["ArgumentParser", "Logging"]),
         "Worker": Module(
             layer: 7,
-            mayImport: ["Store", "History", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "Kafka", "CZstd"],
-            packages: ["DequeModule", "Logging"]),
+            mayImport: [
+                "Store", "History", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "Kafka", "Parquet", "CZstd",
+            ],
+            packages: ["DequeModule", "HeapModule", "Logging"]),
         "Store": Module(layer: 6, mayImport: ["Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB"]),
         "History": Module(
             layer: 6, mayImport: ["Engine", "Pipelines", "Windows", "Aggregates", "Records", "Parquet", "CZstd", "CKernels"]),

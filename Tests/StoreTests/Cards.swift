@@ -117,7 +117,7 @@ final class Cards {
         let rows = CommitRows()
         rows.append(&shard, id, before: committed)
         committed = rows.shards[0].1
-        var checkpoint = Checkpoint(fingerprint: plan.stateFingerprint, sliceCount: 1, sourceCount: 1)
+        var checkpoint = Checkpoint(plan: KeptPlan(plan).encoded(), sliceCount: 1, sourceCount: 1)
         checkpoint.shards[id] = committed
         try store.commit([rows], checkpoint, isDurable: true)
     }

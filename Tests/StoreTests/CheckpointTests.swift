@@ -8,7 +8,8 @@ import Testing
 struct CheckpointTests {
     private static func random(_ seed: UInt64) -> Checkpoint {
         var random = SeededGenerator(seed: seed)
-        var checkpoint = Checkpoint(fingerprint: "p€ \(seed)", sliceCount: 8, sourceCount: Int.random(in: 0...3, using: &random))
+        var checkpoint = Checkpoint(
+            plan: Array("p€ \(seed)".utf8), sliceCount: 8, sourceCount: Int.random(in: 0...3, using: &random))
         for index in checkpoint.sources.indices {
             for partition in 0..<Int32.random(in: 0...9, using: &random) {
                 checkpoint.sources[index].positions[partition * 7] = Checkpoint.Position(
@@ -74,15 +75,17 @@ struct CheckpointTests {
     @Test func nonsenseIsRefused() {
         var writer = ByteWriter()
         writer.append(Checkpoint.format)
-        writer.append("")
+        writer.append(varint: 0)
         writer.append(varint: .max)
         let slices = writer.bytes + [UInt8](repeating: 0, count: 8)
         #expect(throws: CorruptBytes.self) { try decoded(slices) }
-        var shards = encoded(Checkpoint(fingerprint: "", sliceCount: 1, sourceCount: 0))
+        var shards = encoded(Checkpoint(plan: [], sliceCount: 1, sourceCount: 0))
         let shardCount = shards.count - 3
         shards.replaceSubrange(shardCount...shardCount, with: [1, 0xFF, 0xFF, 0xFF, 0xFF] + [UInt8](repeating: 0, count: 18))
         #expect(throws: CorruptBytes.self) { try decoded(shards) }
     }
 
-    @Test func golden() throws { #expect(try Golden.matches(encoded(Self.random(4)), "checkpoint"), "the stored form has changed") }
+    @Test func golden() throws {
+        #expect(try Golden.matches(encoded(Self.random(4)), "checkpoint"), "the stored form has changed")
+    }
 }

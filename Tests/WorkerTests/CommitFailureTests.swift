@@ -17,9 +17,9 @@ struct CommitFailureTests {
             plan: Plan(pipeline: "test", version: 1, sources: [], views: []), programs: [],
             options: WorkerOptions(input: .files([:]), isBounded: true), run: "test", failure: failure,
             parts: Channel(capacity: 1),
-            store: nil, hasStateAtStart: false)
+            store: nil, hasStateAtStart: false, viewNumbers: [])
         let commit = Commit(
-            Checkpoint(fingerprint: "", sliceCount: 1, sourceCount: 0), positions: [], threadCount: 1, isLast: false,
+            Checkpoint(plan: [], sliceCount: 1, sourceCount: 0), positions: [], threadCount: 1, isLast: false,
             raisesHorizon: false, idleShare: nil)
         committer.inbox.send(commit)
         let hasHeard = Flag()

@@ -38,7 +38,7 @@ struct WatermarkTests {
 
     private static func task(_ plan: Plan) -> SourceTask {
         let program = ViewProgram(plan.views[0], source: plan.sources[0])
-        return SourceTask(plan.sources[0], index: 0, views: [(0, program)], deadLetters: DeadLetters(.nowhere))
+        return SourceTask(plan.sources[0], index: 0, views: [(0, program)], deadLetters: DeadLetters(.nowhere), hasLog: false)
     }
 
     private func accept(_ task: SourceTask, _ partition: Int32, _ offset: Int64, time: Int64, now: Int64 = 0) throws {

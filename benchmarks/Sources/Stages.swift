@@ -71,7 +71,7 @@ final class Stages {
             let changes = CommitRows()
             changes.append(&shard, id, before: committed)
             watch.lap("commit: encode changes", events: sinceCommit)
-            var checkpoint = Checkpoint(fingerprint: plan.stateFingerprint, sliceCount: 1, sourceCount: 1)
+            var checkpoint = Checkpoint(plan: KeptPlan(plan).encoded(), sliceCount: 1, sourceCount: 1)
             for (shard, state) in changes.shards {
                 committed = state
                 checkpoint.shards[shard] = state
