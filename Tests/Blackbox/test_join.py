@@ -346,7 +346,7 @@ def test_arrival_needs_arrivals(freshet: Freshet) -> None:
 def test_interrupted(freshet: Freshet) -> None:
     """Nothing half is published."""
     freshet.write(simple_pipeline())
-    (freshet.directory / "a.csv").write_text("customer,shop,event_timestamp\nx,1,2026-01-05T00:00:00Z\n")
+    (freshet.directory / "a.csv").write_text("customer,shop,event_timestamp\nx,1,2026-02-05T00:00:00Z\n")
     process = subprocess.Popen(
         [freshet.binary, "join", "pipeline.yaml", "--spine", "a.csv", "--out", "out.csv", "--input", "s=-"], cwd=freshet.directory,
         stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=freshet.environment())
