@@ -40,7 +40,7 @@ final class ArchiveSource: InputSource {
             var left = lanes.count == 1 ? Bounds.batchRecords : Bounds.laneRecords
             while left > 0 && !task.isFull && task.records.text.count < Bounds.batchBytes {
                 // A lane of many partitions is read to its end: which of them it brings next nobody knows.
-                let isPast = lane.partition.map { task.watermark(of: $0) >= to } ?? false
+                let isPast = to < .distantFuture && lane.partition.map { task.watermark(of: $0) >= to } ?? false
                 guard !isPast, let event = try next(lane) else {
                     lanes.remove(at: index)
                     for partition in lane.partition.map({ [$0] }) ?? reader.partitions {
