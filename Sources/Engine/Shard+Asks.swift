@@ -38,17 +38,15 @@ extension Shard {
         let layout = program.layout
         let horizon = program.horizon(at: finishedThrough)
         var event = 0
-        for row in 0..<asks.count {
-            let time = asks.times[row]
+        for row in 0...asks.count {
+            // Behind the last row all others.
+            let time = row < asks.count ? asks.times[row] : .max
             while event < events.count && events.visibleFrom[event] <= time {
                 insert(events, row: event, Int(located[event]), horizon, layout)
                 event += 1
             }
+            if row == asks.count { break }
             appendRow(Int(locatedAsks[row]), time: time, partition: 0, offset: asks.offsets[row], rows)
-        }
-        while event < events.count {
-            insert(events, row: event, Int(located[event]), horizon, layout)
-            event += 1
         }
         evaluator.lower(into: rows)
         located.removeAll(keepingCapacity: true)

@@ -31,6 +31,6 @@ extension Shard {
         evaluate(log, at: time, rows)
         let trimmed = EventTime(microseconds: log.trimmedThrough)
         if trimmed > program.reach(at: time) { return trimmed }
-        return takeMissesTiled() ? EventTime(microseconds: log.tiledThrough) : nil
+        return evaluator.takeMissesTiled() ? EventTime(microseconds: log.tiledThrough) : nil
     }
 }

@@ -199,9 +199,6 @@ public struct Shard: ~Copyable {
         rows.count += 1
     }
 
-    /// Whether the values evaluated last need events that have become tiles.
-    mutating func takeMissesTiled() -> Bool { evaluator.takeMissesTiled() }
-
     mutating func appendRow(_ index: Int, time: Int64, partition: Int32, offset: Int64, _ rows: RowBuffer) {
         let row = rows.count
         rows.times[row] = time

@@ -151,14 +151,3 @@ extension EventColumns.Reading {
         return Int64(exactly: number)
     }
 }
-
-extension ColumnType {
-    /// For a message.
-    fileprivate var text: String {
-        switch self {
-        case .decimal(let digits, let scale): "decimal(\(digits), \(scale))"
-        case .timestamp(let unit, let isUTC): "timestamp in \(unit)\(isUTC ? ", UTC" : "")"
-        default: "\(self)"
-        }
-    }
-}

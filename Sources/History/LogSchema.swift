@@ -1,6 +1,6 @@
-internal import Parquet
+public import Parquet
 internal import Pipelines
-internal import Records
+public import Records
 
 /// The columns of the files that a `ViewLog` writes: a view's rows, or a source's events.
 struct LogSchema: Sendable, Equatable {
@@ -110,18 +110,23 @@ final class PartContent {
     }
 }
 
+extension ColumnType {
+    /// The column that holds a field's values.
+    public init(_ type: FieldType) {
+        switch type {
+        case .string: self = .string
+        case .int64: self = .int64
+        case .double: self = .double
+        case .bool: self = .bool
+        case .decimal(let scale): self = .decimal(scale: scale)
+        case .timestamp: self = .timestampMicrosUTC
+        }
+    }
+}
+
 extension ColumnSchema {
     fileprivate init(_ name: String, _ type: FieldType, nullable: Bool) {
-        let columnType: ColumnType =
-            switch type {
-            case .string: .string
-            case .int64: .int64
-            case .double: .double
-            case .bool: .bool
-            case .decimal(let scale): .decimal(scale: scale)
-            case .timestamp: .timestampMicrosUTC
-            }
-        self.init(name: name, type: columnType, nullable: nullable)
+        self.init(name: name, type: ColumnType(type), nullable: nullable)
     }
 
     fileprivate static let origin = [

@@ -24,6 +24,17 @@ public enum ColumnType: Hashable, Sendable {
     }
 }
 
+extension ColumnType {
+    /// For a message.
+    public var text: String {
+        switch self {
+        case .decimal(let digits, let scale): "decimal(\(digits), \(scale))"
+        case .timestamp(let unit, let isUTC): "timestamp in \(unit)\(isUTC ? ", UTC" : "")"
+        default: "\(self)"
+        }
+    }
+}
+
 public enum TimestampUnit: Hashable, Sendable {
     case milliseconds, microseconds, nanoseconds
 

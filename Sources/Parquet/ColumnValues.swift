@@ -59,13 +59,6 @@ public struct ColumnValues: Sendable {
         valid?.append(1)
     }
 
-    /// Appends a row of a wide decimal.
-    public mutating func append(wide number: Int128) {
-        words.append(Int64(truncatingIfNeeded: number))
-        high.append(Int64(truncatingIfNeeded: number >> 64))
-        valid?.append(1)
-    }
-
     /// Appends a row of a string column; false, and nothing, where the bytes are not UTF-8.
     public mutating func append(text bytes: UnsafeRawBufferPointer) -> Bool {
         var isASCII = true
@@ -85,18 +78,6 @@ public struct ColumnValues: Sendable {
         unsafe text.append(contentsOf: bytes)
         valid?.append(1)
         return true
-    }
-
-    /// Appends rows as a batch's columns have them; the words of null rows are not looked at. `text`: what the words of a string column
-    /// refer to. Requires: no row yet, a nullable column, neither int32 nor a wide decimal.
-    public mutating func append(
-        count: Int, words: UnsafePointer<Int64>, valid: UnsafePointer<UInt8>, text: UnsafeRawBufferPointer?
-    ) {
-        precondition(self.words.isEmpty)
-        unsafe self.words = Array(UnsafeBufferPointer(start: words, count: count))
-        unsafe self.valid = Array(UnsafeBufferPointer(start: valid, count: count))
-        for row in 0..<count where self.valid![row] == 0 { self.words[row] = 0 }
-        if let text = unsafe text { unsafe self.text = Array(text) }
     }
 
     /// Appends a null. Requires: the column can have nulls.

@@ -10,9 +10,9 @@ final class TopicReader: @unchecked Sendable {
     let tasks: [SourceTask]
     let log: Logger
     private let isBounded: Bool
-    private let filter: RowFilter?
-    /// The event time at which a bounded run ends; otherwise the distant future.
-    var to: EventTime { isBounded ? filter?.to ?? .distantFuture : .distantFuture }
+    /// The event times between which rows are wanted.
+    private let from: EventTime
+    let to: EventTime
     private var taskIndexes: [[Int]] = []
     /// Per task and partition, the offset at which a bounded run ends.
     private var ends: [[Int32: Int64]]
@@ -30,7 +30,8 @@ final class TopicReader: @unchecked Sendable {
         self.tasks = tasks
         self.log = log
         isBounded = options.isBounded
-        filter = options.filter
+        from = options.filter?.from ?? .distantPast
+        to = options.end
         ends = Array(repeating: [:], count: tasks.count)
         let waitingMax = max(Bounds.waitingRecordsMin, options.memory / Bounds.memoryPerWaitingRecord)
         alignments = Array(repeating: Alignment(waitingMax: waitingMax), count: tasks.count)
@@ -95,7 +96,7 @@ final class TopicReader: @unchecked Sendable {
         task.addPartition(key.partition, now: Clock.monotonic())
         guard task.nextOffset(of: key.partition) == 0 else { return }
         let start = try PartitionStart.find(
-            low: low, high: high, needed: check.needed(by: index, from: filter?.from ?? .distantPast),
+            low: low, high: high, needed: check.needed(by: index, from: from),
             maxAhead: task.plan.maxAhead
         ) { timestamp throws(KafkaError) in
             try consumer.offset(of: key, atOrAfter: timestamp, timeout: .seconds(30))

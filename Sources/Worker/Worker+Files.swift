@@ -19,11 +19,10 @@ extension Worker {
         }
         // Of each input, since lines and events have no measure in common.
         let inputs = open.map(\.input)
-        let to = options.isBounded ? options.filter?.to ?? .distantFuture : .distantFuture
         while !open.isEmpty && !shouldStop {
             let behind = open.indices.min { open[$0].task.newest < open[$1].task.newest }!
             let (task, input) = open[behind]
-            let givesMore = try input.feed(task, limit: now + task.plan.maxAhead, to: to, isFinal: !task.goesOn)
+            let givesMore = try input.feed(task, limit: now + task.plan.maxAhead, to: options.end, isFinal: !task.goesOn)
             try dispatch(task)
             try endTurn()
             publishFraction(inputs)

@@ -119,7 +119,7 @@ public final class Worker: @unchecked Sendable {
             let task = SourceTask(
                 sources[index], index: index, views: views, deadLetters: deadLetters, hasLog: options.logDirectory != nil)
             // A run up to some instant is the last that asks for the rows before it.
-            task.goesOn = options.stateDirectory != nil && options.filter?.to ?? .distantFuture == .distantFuture
+            task.goesOn = options.stateDirectory != nil && options.end == .distantFuture
             return task
         }
         if options.stateDirectory != nil {

@@ -27,6 +27,9 @@ public struct WorkerOptions: Sendable {
     /// Rows are asked for, in place of those of events.
     var join: JoinTask?
 
+    /// The event time at which a bounded run ends; otherwise the distant future.
+    var end: EventTime { isBounded ? filter?.to ?? .distantFuture : .distantFuture }
+
     public init(input: Input, isBounded: Bool) {
         self.input = input
         self.isBounded = isBounded

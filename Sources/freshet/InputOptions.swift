@@ -101,6 +101,22 @@ struct InputOptions: ParsableArguments {
     }
 }
 
+/// Of `--from` and `--to`, which several commands have.
+func checkTimes(from: String?, to: String?) throws {
+    for (flag, text) in [("--from", from), ("--to", to)] {
+        if let text, parseTimestamp(text) == nil {
+            throw ValidationError("\(flag) \(text): expected an RFC 3339 time such as 2026-01-31T12:00:00Z")
+        }
+    }
+}
+
+/// Requires: `checkTimes` passed.
+func rowFilter(from: String?, to: String?) -> RowFilter? {
+    if from == nil && to == nil { return nil }
+    return RowFilter(
+        from: from.flatMap { parseTimestamp($0) } ?? .distantPast, to: to.flatMap { parseTimestamp($0) } ?? .distantFuture)
+}
+
 /// `1024`, `64KiB`, `256MiB`, `2GiB`, also with `KB MB GB` in powers of ten; nil for anything else.
 func parseBytes(_ text: String) -> Int? {
     let units = [

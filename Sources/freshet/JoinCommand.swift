@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import Records
 import Worker
 
@@ -43,12 +44,8 @@ struct JoinCommand: ParsableCommand {
     @OptionGroup var inputs: InputOptions
 
     func validate() throws {
-        if JoinVisibility(rawValue: visible) == nil { throw ValidationError("--visible \(visible): expected event or arrival") }
-        for (flag, text) in [("--from", from), ("--to", to)] {
-            if let text, parseTimestamp(text) == nil {
-                throw ValidationError("\(flag) \(text): expected an RFC 3339 time such as 2026-01-31T12:00:00Z")
-            }
-        }
+        if Visibility(rawValue: visible) == nil { throw ValidationError("--visible \(visible): expected event or arrival") }
+        try checkTimes(from: from, to: to)
     }
 
     func run() throws {
@@ -58,21 +55,13 @@ struct JoinCommand: ParsableCommand {
             let picked = features?.split(separator: ",").map { $0.trimmingPrefix { $0 == " " } }.map(String.init)
             let selection = try JoinSelection(plan, features: picked, prefixed: fullNames)
             var options = try inputs.workerOptions(selection.plan, isBounded: true)
-            let visibility = JoinVisibility(rawValue: visible)!
-            if from != nil || to != nil {
-                options.filter = RowFilter(
-                    from: from.flatMap { parseTimestamp($0) } ?? .distantPast,
-                    to: to.flatMap { parseTimestamp($0) } ?? .distantFuture)
-            }
-            let join = try Join(selection, spine: spine, out: out, visibility: visibility, options, log: inputs.logger())
+            options.filter = rowFilter(from: from, to: to)
+            let join = try Join(
+                selection, spine: spine, out: out, visibility: Visibility(rawValue: visible)!, options, log: inputs.logger())
             Signals.stop { join.stop() }
-            let progress = Progress(join.status)
-            let started = Clock.monotonic()
-            let cpu = Clock.processCPU()
-            let summary = try join.run()
-            progress.stop()
+            let (summary, wall, cpu) = try timed(join.status) { try join.run() }
             standardOutput(summary.text)
-            standardError(summary.run.speed(wall: Clock.monotonic() - started, cpu: Clock.processCPU() - cpu))
+            standardError(summary.run.speed(wall: wall, cpu: cpu))
         } catch {
             throw CommandFailure(error)
         }

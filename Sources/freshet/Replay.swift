@@ -28,11 +28,7 @@ struct Replay: ParsableCommand {
 
     func validate() throws {
         if (log == nil) != discard { throw ValidationError("name either --log or --discard") }
-        for (flag, text) in [("--from", from), ("--to", to)] {
-            if let text, parseTimestamp(text) == nil {
-                throw ValidationError("\(flag) \(text): expected an RFC 3339 time such as 2026-01-31T12:00:00Z")
-            }
-        }
+        try checkTimes(from: from, to: to)
     }
 
     func run() throws {
@@ -42,20 +38,12 @@ struct Replay: ParsableCommand {
             var options = try inputs.workerOptions(plan, isBounded: true)
             options.stateDirectory = state
             options.logDirectory = log
-            if from != nil || to != nil {
-                options.filter = RowFilter(
-                    from: from.flatMap { parseTimestamp($0) } ?? .distantPast,
-                    to: to.flatMap { parseTimestamp($0) } ?? .distantFuture)
-            }
+            options.filter = rowFilter(from: from, to: to)
             let worker = try Worker(plan, options, log: inputs.logger())
             Signals.stop(worker)
-            let progress = Progress(worker.status)
-            let started = Clock.monotonic()
-            let cpu = Clock.processCPU()
-            let summary = try worker.run()
-            progress.stop()
+            let (summary, wall, cpu) = try timed(worker.status) { try worker.run() }
             standardOutput(summary.text)
-            standardError(summary.speed(wall: Clock.monotonic() - started, cpu: Clock.processCPU() - cpu))
+            standardError(summary.speed(wall: wall, cpu: cpu))
         } catch {
             throw CommandFailure(error)
         }

@@ -78,7 +78,7 @@ import Testing
 }
 
 /// Runs a script beside this file.
-func run(_ python: String, _ script: String, _ arguments: [String]) throws {
+func run(_ python: String, _ script: String, _ arguments: [String], _ comment: Comment = "") throws {
     let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Python/\(script)").path
     let process = Process()
     process.executableURL = URL(fileURLWithPath: python)
@@ -89,7 +89,7 @@ func run(_ python: String, _ script: String, _ arguments: [String]) throws {
     try process.run()
     let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
-    #expect(process.terminationStatus == 0, "\(script) \(arguments): \(said)")
+    #expect(process.terminationStatus == 0, "\(script) \(arguments) \(comment): \(said)")
 }
 
 /// A file and what its reader has to find.

@@ -135,16 +135,6 @@ private func expectReadersAgree(_ tables: [(String, Table)], _ comment: Comment)
             #expect(attributes[.size] as? Int == size)
             try table.expected().write(toFile: "\(folder)/\(name).json", atomically: true, encoding: .utf8)
         }
-        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Python/compare.py")
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: python)
-        process.arguments = [script.path, folder]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "\(comment): \(said)")
+        try run(python, "compare.py", [folder], comment)
     }
 }

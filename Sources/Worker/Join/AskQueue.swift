@@ -10,7 +10,6 @@ final class AskQueue {
     private let bytesMax: Int
     private var gathered = Gathered()
     private var runs: [AskRun] = []
-    private(set) var count = 0
 
     /// Rows in memory.
     private struct Gathered: ~Copyable {
@@ -47,7 +46,6 @@ final class AskQueue {
         gathered.numbers.append(number)
         gathered.hashes.append(hash)
         unsafe gathered.keys.append(gathered.text.append(key).word)
-        count += 1
     }
 
     /// All rows are there; they are given from here on.

@@ -14,20 +14,12 @@ final class CSVSpine: SpineFile {
     func scan(rowsMax: Int, names: [String]?, _ body: (TableBatch) throws -> Void) throws {
         let file = try FileSource(path: path)
         var header: [String]?
-        var wanted: [Int?] = []
         var batch = TableBatch()
         batch.meaning = .cell
         var fields = CSVFields()
         /// Lines of a field with line ends in quotes.
         var pending: [UInt8] = []
         var isPending = false
-        func flush() throws {
-            guard batch.count > 0 else { return }
-            try body(batch)
-            batch.firstRow += batch.count
-            batch.count = 0
-            for index in batch.columns.indices { batch.columns[index] = ColumnValues(.string, nullable: true) }
-        }
         func take(_ line: UnsafeRawBufferPointer) throws {
             let row = batch.firstRow + batch.count
             guard unsafe fields.split(line) else {
@@ -38,8 +30,7 @@ final class CSVSpine: SpineFile {
                 try self.check(names)
                 header = names
                 batch.names = names
-                wanted = names.indices.map { $0 }
-                batch.columns = wanted.map { _ in ColumnValues(.string, nullable: true) }
+                batch.columns = names.map { _ in ColumnValues(.string, nullable: true) }
                 return
             }
             if fields.count != header.count {
@@ -53,41 +44,28 @@ final class CSVSpine: SpineFile {
                 }
             }
             batch.count += 1
-            if batch.count == rowsMax { try flush() }
+            if batch.count == rowsMax { try batch.flush(to: body) }
         }
-        var error: (any Error)?
-        while error == nil {
-            let goesOn = try unsafe file.forEachLine { (record, number) throws(WorkerError) in
-                do {
-                    let line = unsafe record.value!
-                    if isPending {
-                        pending.append(0x0A)
-                        unsafe pending += line
-                        if unsafe !pending.withUnsafeBytes({ unsafe CSVFields.endsWithinQuotes($0) }) {
-                            isPending = false
-                            try unsafe pending.withUnsafeBytes { unsafe try take($0) }
-                        }
-                    } else if unsafe CSVFields.endsWithinQuotes(line) {
-                        isPending = true
-                        unsafe pending = Array(line)
-                    } else {
-                        // Excel begins a file with a mark.
-                        let isMarked =
-                            unsafe number == 0 && line.count >= 3 && line[0] == 0xEF && line[1] == 0xBB && line[2] == 0xBF
-                        unsafe try take(isMarked ? UnsafeRawBufferPointer(rebasing: line[3...]) : line)
-                    }
-                } catch let failure {
-                    error = failure
-                    return false
+        try unsafe file.forAllLines { line, number in
+            if isPending {
+                pending.append(0x0A)
+                unsafe pending += line
+                if unsafe !pending.withUnsafeBytes({ unsafe CSVFields.endsWithinQuotes($0) }) {
+                    isPending = false
+                    try unsafe pending.withUnsafeBytes { unsafe try take($0) }
                 }
-                return true
+            } else if unsafe CSVFields.endsWithinQuotes(line) {
+                isPending = true
+                unsafe pending = Array(line)
+            } else {
+                // Excel begins a file with a mark.
+                let isMarked = unsafe number == 0 && line.count >= 3 && line[0] == 0xEF && line[1] == 0xBB && line[2] == 0xBF
+                unsafe try take(isMarked ? UnsafeRawBufferPointer(rebasing: line[3...]) : line)
             }
-            if !goesOn || file.isExhausted { break }
         }
-        if let error { throw error }
         if isPending { throw failure(row: batch.firstRow + batch.count, "a quote is never closed") }
         if header == nil { throw failure("it is empty; a CSV file begins with a header") }
-        try flush()
+        try batch.flush(to: body)
     }
 
     private func check(_ names: [String]) throws {

@@ -162,30 +162,3 @@ struct TypeGuess {
         return hasFractions ? .double : hasNumbers ? .int64 : .string
     }
 }
-
-extension ColumnType {
-    /// As messages name it.
-    var text: String {
-        switch self {
-        case .string: "string"
-        case .int32: "int32"
-        case .int64: "int64"
-        case .double: "double"
-        case .bool: "bool"
-        case .date: "date"
-        case .timestamp(_, let isUTC): isUTC ? "timestamp" : "timestamp without zone"
-        case .decimal(let digits, let scale): "decimal(\(digits), \(scale))"
-        }
-    }
-
-    init(_ type: FieldType) {
-        switch type {
-        case .string: self = .string
-        case .int64: self = .int64
-        case .double: self = .double
-        case .bool: self = .bool
-        case .timestamp: self = .timestampMicrosUTC
-        case .decimal(let scale): self = .decimal(scale: scale)
-        }
-    }
-}

@@ -18,13 +18,6 @@ final class JSONSpine: SpineFile {
         batch.names = names ?? []
         batch.columns = batch.names.map { _ in ColumnValues(.string, nullable: true) }
         var positions = Dictionary(uniqueKeysWithValues: batch.names.enumerated().map { ($1, $0) })
-        func flush() throws {
-            guard batch.count > 0 else { return }
-            try body(batch)
-            batch.firstRow += batch.count
-            batch.count = 0
-            for index in batch.columns.indices { batch.columns[index] = ColumnValues(.string, nullable: true) }
-        }
         func take(_ line: UnsafeRawBufferPointer) throws {
             let row = batch.firstRow + batch.count
             var scanner = unsafe JSONScanner(line)
@@ -48,21 +41,10 @@ final class JSONSpine: SpineFile {
             for column in batch.columns.indices where batch.columns[column].count < batch.count {
                 batch.columns[column].appendNull()
             }
-            if batch.count == rowsMax { try flush() }
+            if batch.count == rowsMax { try batch.flush(to: body) }
         }
-        var error: (any Error)?
-        while error == nil {
-            let goesOn = try unsafe file.forEachLine { (record, _) throws(WorkerError) in
-                do { unsafe try take(record.value!) } catch let failure {
-                    error = failure
-                    return false
-                }
-                return true
-            }
-            if !goesOn || file.isExhausted { break }
-        }
-        if let error { throw error }
-        try flush()
+        try unsafe file.forAllLines { line, _ in unsafe try take(line) }
+        try batch.flush(to: body)
     }
 
     private func addColumn(_ name: String, _ positions: inout [String: Int], _ batch: inout TableBatch) -> Int {

@@ -1,18 +1,10 @@
-internal import Engine
+public import Engine
 internal import Glibc
 internal import History
 public import Logging
 internal import Parquet
 internal import Pipelines
 internal import Records
-
-/// Which events the rows of a training set see.
-public enum JoinVisibility: String, CaseIterable, Sendable {
-    /// Those whose event time is not after the row's instant.
-    case event
-    /// Of these, those whose Kafka timestamp is not after it either: what had arrived.
-    case arrival
-}
 
 /// A training join: the rows of a spine, each with the values of its entities as of its instant, by the function that serves them.
 ///
@@ -23,7 +15,6 @@ public final class Join: @unchecked Sendable {
     private let spine: Spine
     private let out: String
     private let options: WorkerOptions
-    private let visibility: JoinVisibility
     private let log: Logger
     private let monitor = Monitor()
     private var worker: Worker?
@@ -40,12 +31,11 @@ public final class Join: @unchecked Sendable {
     }
 
     public init(
-        _ selection: JoinSelection, spine path: String, out: String, visibility: JoinVisibility, _ options: WorkerOptions,
+        _ selection: JoinSelection, spine path: String, out: String, visibility: Visibility, _ options: WorkerOptions,
         log: Logger
     ) throws {
         self.selection = selection
         self.out = out
-        self.visibility = visibility
         self.log = log
         let plan = selection.plan
         guard TableFormat(path: out, mayBeCompressed: false) != nil else {
@@ -65,7 +55,7 @@ public final class Join: @unchecked Sendable {
         let folder = out.lastIndex(of: "/").map { String(out[...$0]) } ?? "."
         let share = max(1 << 20, options.memory / Bounds.joinMemoryParts / plan.views.count)
         task = JoinTask(
-            visibility: visibility == .event ? .event : .arrival,
+            visibility: visibility,
             queues: plan.views.map { _ in AskQueue(folder: folder, bytesMax: share) },
             answers: programs.map { program in
                 (0..<max(1, options.threads)).map { _ in

@@ -1,4 +1,5 @@
 internal import Engine
+internal import History
 internal import Parquet
 internal import Pipelines
 internal import Records

@@ -40,6 +40,32 @@ struct TableBatch {
     }
 }
 
+extension TableBatch {
+    /// Gives `body` the rows that were gathered, if any, and begins anew behind them. Requires: columns of texts.
+    mutating func flush(to body: (TableBatch) throws -> Void) throws {
+        guard count > 0 else { return }
+        try body(self)
+        firstRow += count
+        count = 0
+        for index in columns.indices { columns[index] = ColumnValues(.string, nullable: true) }
+    }
+}
+
+extension FileSource {
+    /// Lends `body` all lines, without their ends, and their numbers, until it throws.
+    func forAllLines(_ body: (UnsafeRawBufferPointer, Int64) throws -> Void) throws {
+        var failure: (any Error)?
+        while failure == nil {
+            let goesOn = try unsafe forEachLine { (record, number) throws(WorkerError) in
+                do { unsafe try body(record.value!, number) } catch { failure = error }
+                return failure == nil
+            }
+            if !goesOn || isExhausted { break }
+        }
+        if let failure { throw failure }
+    }
+}
+
 /// A file of rows, read from its start as often as wanted.
 protocol SpineFile: AnyObject {
     var path: String { get }
@@ -97,6 +123,4 @@ final class ParquetSpine: SpineFile {
             throw WorkerError("\(error)", isInput: true)
         }
     }
-
-    var columnNames: [String] { reader.columns.map(\.name) }
 }
