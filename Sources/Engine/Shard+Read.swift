@@ -28,6 +28,8 @@ extension Shard {
     public mutating func read(_ entity: UInt32?, at time: EventTime, rows: RowBuffer) -> EventTime? {
         var log = entity.map { table.entities[Int($0)].log } ?? TimeLog()
         if entity == nil { log.trimmedThrough = expiredThrough.microseconds }
+        // Rows before this one may have missed some.
+        _ = evaluator.takeMissesTiled()
         evaluate(log, at: time, rows)
         let trimmed = EventTime(microseconds: log.trimmedThrough)
         if trimmed > program.reach(at: time) { return trimmed }
