@@ -3,13 +3,8 @@ public import Pipelines
 public import Records
 
 /// The archive of a source: the events that were applied, as Parquet under `_events/<source>/dt=YYYY-MM-DD/`, with all declared
-/// fields, `partition`, `offset` and the Kafka time stamp. It is written like the rows of a view, by a `ViewLog`.
+/// fields, and `OriginColumns` beside them. It is written like the rows of a view, by a `ViewLog`.
 public enum Archive {
-    /// The columns beside those of the fields.
-    static let partition = "partition"
-    static let offset = "offset"
-    static let timestamp = "timestamp"
-
     /// The folder of a source's archive within that of the log.
     public static func folder(of source: String) -> String { "_events/\(source)" }
 

@@ -4,7 +4,7 @@ internal import Records
 
 /// Reads the archive of a source, or any Parquet files with its columns, back as the events that they were.
 ///
-/// Where the files have `partition` and `offset`, every partition comes in the order of its offsets, merged from the files that
+/// Where the files say of which partition and offset their rows are, every partition comes in the order of its offsets, merged from the files that
 /// hold stretches of it; a stretch is opened when its first offset is due. Files without them are one partition, in the order of
 /// their paths, whose offsets are the numbers of the rows.
 public final class ArchiveReader {
@@ -108,7 +108,7 @@ public final class ArchiveReader {
         guard runsOpen <= Bounds.eventReadersMax, filesOpen <= Bounds.eventFilesMax else {
             throw HistoryError(
                 "cannot read \(path): more than \(Bounds.eventFilesMax) files, or \(Bounds.eventReadersMax) stretches of them, hold"
-                    + " the same offsets; write them anew, sorted by \(Archive.partition) and \(Archive.offset)", isInput: true)
+                    + " the same offsets; write them anew, sorted by partition and offset", isInput: true)
         }
         return try EventRunReader(run, file, reader, columns, fields: fields)
     }

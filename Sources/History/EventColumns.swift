@@ -19,13 +19,24 @@ struct EventColumns: Sendable {
 
     /// Of every field its place among `positions`; nil where the file does not have it.
     let fields: [(place: Int, reading: Reading)?]
-    /// Places of `partition` and `offset`: both or neither.
-    let origin: (partition: Int, offset: Int)?
-    let timestamp: (place: Int, reading: Reading)?
+    /// What the file says of where its rows came from; nil where it says nothing.
+    let origin: Origin?
     /// The columns to scan, as positions in the file.
     let positions: [Int]
 
+    /// Places of the `OriginColumns`.
+    struct Origin: Sendable {
+        let names: OriginColumns
+        let partition: Int
+        let offset: Int
+        let timestamp: (place: Int, reading: Reading)?
+    }
+
     /// Finds the columns by their names; one that is missing or of another type is an error that names file and column.
+    ///
+    /// A file that was written as an archive says itself which of its columns are not fields. Of other files those with the names
+    /// that an archive of the source would give them are: a partition and an offset together, and a time stamp beside these. What
+    /// has such a name and is not that is a column like any that the source does not ask for.
     init(_ reader: TableReader, path: String, source: SourcePlan) throws(HistoryError) {
         var positions: [Int] = []
         func wrong(_ column: String, _ reason: String) -> HistoryError {
@@ -53,17 +64,34 @@ struct EventColumns: Sendable {
             }
             return (positions.count - 1, reading)
         }
+        let written = OriginColumns(writtenIn: reader.metadata)
         var fields: [(place: Int, reading: Reading)?] = []
-        for field in source.fields { fields.append(try place(field.name, field.type, field.unit, optional: field.optional)) }
-        let partition = try place(Archive.partition, .int64, .rfc3339, optional: true)
-        let offset = try place(Archive.offset, .int64, .rfc3339, optional: true)
-        switch (partition, offset) {
-        case (let partition?, let offset?): origin = (partition.place, offset.place)
-        case (nil, nil): origin = nil
-        case (nil, _): throw wrong(Archive.partition, "it is not there, but column \(Archive.offset) is")
-        case (_, nil): throw wrong(Archive.offset, "it is not there, but column \(Archive.partition) is")
+        for field in source.fields {
+            if let written, written.contains(field.name) {
+                guard field.optional else {
+                    throw wrong(field.name, "the archive was written before the source had a field of this name")
+                }
+                fields.append(nil)
+            } else {
+                fields.append(try place(field.name, field.type, field.unit, optional: field.optional))
+            }
         }
-        timestamp = try place(Archive.timestamp, .timestamp, .rfc3339, optional: true)
+        let names = written ?? OriginColumns(beside: source.fields)
+        func origin(_ name: String, _ type: FieldType) throws(HistoryError) -> (place: Int, reading: Reading)? {
+            if written != nil { return try place(name, type, .rfc3339, optional: true) }
+            let found = reader.columns.filter { $0.name == name }
+            guard found.count == 1, let stored = found[0].type, Reading(stored, as: type, .rfc3339) != nil else { return nil }
+            return try place(name, type, .rfc3339, optional: true)
+        }
+        switch (try origin(names.partition, .int64), try origin(names.offset, .int64)) {
+        case (let partition?, let offset?):
+            self.origin = Origin(
+                names: names, partition: partition.place, offset: offset.place, timestamp: try origin(names.timestamp, .timestamp)
+            )
+        case (nil, _?) where written != nil: throw wrong(names.partition, "it is not there, but column \(names.offset) is")
+        case (_?, nil) where written != nil: throw wrong(names.offset, "it is not there, but column \(names.partition) is")
+        default: self.origin = nil
+        }
         self.fields = fields
         self.positions = positions
     }
@@ -124,30 +152,11 @@ extension EventColumns.Reading {
         case .doubleOfInteger: return Int64(bitPattern: Double(word).bitPattern)
         case .decimal(let from, let to):
             if from == to && !values.type.isWide { return word }
-            return Self.rescale(values.decimal(row), from: from, to: to)
+            return rescaleDecimal(values.decimal(row), from: from, to: to)
         case .timestamp(let unit): return unit.microseconds(word)
         case .number(let microseconds):
             let (result, overflow) = word.multipliedReportingOverflow(by: microseconds)
             return overflow ? nil : result
         }
-    }
-
-    /// Digits that are too many are rounded half away from zero.
-    static func rescale(_ number: Int128, from: Int, to: Int) -> Int64? {
-        var number = number
-        if to >= from {
-            for _ in from..<to {
-                let (next, overflow) = number.multipliedReportingOverflow(by: 10)
-                if overflow { return nil }
-                number = next
-            }
-        } else {
-            let divisor = (to..<from).reduce(Int128(1)) { power, _ in power * 10 }
-            let (quotient, remainder) = number.quotientAndRemainder(dividingBy: divisor)
-            // Halves of powers of ten are whole.
-            let isUp = remainder.magnitude >= divisor.magnitude / 2
-            number = quotient + (isUp ? (number < 0 ? -1 : 1) : 0)
-        }
-        return Int64(exactly: number)
     }
 }

@@ -98,6 +98,7 @@ final class EventRunReader {
                 block.fillNothing(field)
             }
         }
+        for row in 0..<block.count { block.timestamps[row] = 0 }
         if let origin = columns.origin {
             let (partitions, offsets) = (scan.columns[origin.partition], scan.columns[origin.offset])
             for row in 0..<block.count {
@@ -106,23 +107,25 @@ final class EventRunReader {
                 block.partitions[row] = partition
                 block.offsets[row] = offset
             }
+            try fillTimestamps(origin)
         } else {
             for row in 0..<block.count {
                 block.partitions[row] = 0
                 block.offsets[row] = run.offsetBase + Int64(nextRow + row)
             }
         }
-        for row in 0..<block.count { block.timestamps[row] = 0 }
-        if let (place, reading) = columns.timestamp {
-            let stamps = scan.columns[place]
-            for row in 0..<block.count where !stamps.isNull(row) {
-                guard let stamp = reading.word(stamps, row, textStart: 0) else {
-                    throw file.failure("column \(Archive.timestamp): row \(nextRow + row) is out of range")
-                }
-                block.timestamps[row] = stamp
-            }
-        }
         rowsLeft -= block.count
         nextRow += block.count
+    }
+
+    private func fillTimestamps(_ origin: EventColumns.Origin) throws(HistoryError) {
+        guard let (place, reading) = origin.timestamp else { return }
+        let stamps = scan.columns[place]
+        for row in 0..<block.count where !stamps.isNull(row) {
+            guard let stamp = reading.word(stamps, row, textStart: 0) else {
+                throw file.failure("column \(origin.names.timestamp): row \(nextRow + row) is out of range")
+            }
+            block.timestamps[row] = stamp
+        }
     }
 }

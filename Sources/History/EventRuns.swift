@@ -14,7 +14,7 @@ struct EventRun: Sendable {
     var offsetBase: Int64 = 0
 }
 
-/// What the files of an archive hold, and in which order it is read: found from the columns `partition` and `offset` alone.
+/// What the files of an archive hold, and in which order it is read: found from partitions and offsets alone.
 ///
 /// Where partitions come in stretches that can be got at, each is read in the order of its offsets, whichever files they lie in.
 /// Else files are read one after the other, if that is an order too.
@@ -45,10 +45,13 @@ struct EventRuns {
             if hasOrigin == nil { hasOrigin = columns.origin != nil }
             guard hasOrigin == (columns.origin != nil) else {
                 throw HistoryError(
-                    "cannot read \(path): some files have the columns \(Archive.partition) and \(Archive.offset), others do not;"
-                        + " all or none", isInput: true)
+                    "cannot read \(path): some files say of which partition and offset their rows are, others do not; all or none",
+                    isInput: true)
             }
-            if columns.origin != nil { try survey(reader, path, index) }
+            if let origin = columns.origin {
+                try survey(
+                    reader, path, index, [columns.positions[origin.partition], columns.positions[origin.offset]], origin.names)
+            }
         }
         if hasOrigin == false {
             lanes = [(nil, files)]
@@ -60,8 +63,8 @@ struct EventRuns {
                 lanes = partitions.map { ($0, runs[$0, default: []].sorted { ($0.first, $0.file) < ($1.first, $1.file) }) }
             } else if let back {
                 throw HistoryError(
-                    "cannot read \(paths[back.file]): its rows are in no order from row \(back.row) on; sort them by"
-                        + " \(Archive.partition) and \(Archive.offset)", isInput: true)
+                    "cannot read \(paths[back.file]): its rows are in no order from row \(back.row) on; sort them by partition and"
+                        + " offset", isInput: true)
             } else {
                 lanes = [(nil, files)]
             }
@@ -70,12 +73,15 @@ struct EventRuns {
     }
 
     /// Finds the runs of a file.
-    private mutating func survey(_ reader: TableReader, _ path: String, _ index: Int) throws(HistoryError) {
+    ///
+    /// - Parameter positions: of the columns of partitions and offsets.
+    private mutating func survey(
+        _ reader: TableReader, _ path: String, _ index: Int, _ positions: [Int], _ names: OriginColumns
+    ) throws(HistoryError) {
         var open: (partition: Int32, run: EventRun)?
         var row = 0
         var flaw: Int?
         do throws(ParquetError) {
-            let positions = [try reader.position(of: Archive.partition)!, try reader.position(of: Archive.offset)!]
             var scan = try reader.scan(positions)
             var group = 0
             var (groupStart, groupEnd) = (0, 0)
@@ -104,8 +110,8 @@ struct EventRuns {
         }
         if let flaw {
             throw HistoryError(
-                "cannot read \(path): row \(flaw): columns \(Archive.partition) and \(Archive.offset) hold nothing that Kafka"
-                    + " gives", isInput: true)
+                "cannot read \(path): row \(flaw): columns \(names.partition) and \(names.offset) hold nothing that Kafka gives",
+                isInput: true)
         }
         if let open { close(open) }
     }

@@ -13,14 +13,14 @@ public enum Folder {
 
     static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-    static func isFolder(_ path: String) -> Bool {
+    public static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// All files below a folder whose names end so, sorted by their paths; none of hidden files or folders, nor of those of our
     /// own that begin with `_`.
-    static func files(below path: String, ending: String) -> [String] {
+    public static func files(below path: String, ending: String) -> [String] {
         var found: [String] = []
         for name in names(path) where !name.hasPrefix(".") && !name.hasPrefix("_") {
             let inside = "\(path)/\(name)"

@@ -7,7 +7,7 @@ struct LogSchema: Sendable, Equatable {
     enum Kind {
         /// Entity, `event_timestamp`, `created`, values, `partition`, `offset`.
         case rows
-        /// All fields of the source, `partition`, `offset`, `timestamp`: a buffer's values are the fields and the time stamp.
+        /// All fields of the source, then its `OriginColumns`: a buffer's values are the fields and the time stamp.
         case events
     }
 
@@ -27,7 +27,7 @@ struct LogSchema: Sendable, Equatable {
                 ColumnSchema("event_timestamp", .timestamp, nullable: false),
                 ColumnSchema("created", .timestamp, nullable: false),
             ]
-            + view.values.map { ColumnSchema($0.name, $0.type, nullable: true) } + ColumnSchema.origin
+            + view.values.map { ColumnSchema($0.name, $0.type, nullable: true) } + ColumnSchema.origin("partition", "offset")
         metadata = [
             ("freshet.pipeline", pipeline), ("freshet.version", String(version)), ("freshet.view", view.name),
             ("freshet.snapshots", view.snapshots.rawValue),
@@ -36,12 +36,13 @@ struct LogSchema: Sendable, Equatable {
 
     init(eventsOf source: SourcePlan, pipeline: String, version: Int) {
         kind = .events
+        let origin = OriginColumns(beside: source.fields)
         columns =
-            source.fields.map { ColumnSchema($0.name, $0.type, nullable: $0.optional) } + ColumnSchema.origin
-            + [ColumnSchema(Archive.timestamp, .timestamp, nullable: true)]
-        metadata = [
-            ("freshet.pipeline", pipeline), ("freshet.version", String(version)), ("freshet.source", source.name),
-        ]
+            source.fields.map { ColumnSchema($0.name, $0.type, nullable: $0.optional) }
+            + ColumnSchema.origin(origin.partition, origin.offset)
+            + [ColumnSchema(origin.timestamp, .timestamp, nullable: true)]
+        metadata =
+            [("freshet.pipeline", pipeline), ("freshet.version", String(version))] + origin.metadata(of: source)
     }
 
     /// Rows as a file takes them. Events are brought into the order of partition and offset, so that a reader can take up each
@@ -129,8 +130,7 @@ extension ColumnSchema {
         self.init(name: name, type: ColumnType(type), nullable: nullable)
     }
 
-    fileprivate static let origin = [
-        ColumnSchema(name: Archive.partition, type: .int32, nullable: false),
-        ColumnSchema(Archive.offset, .int64, nullable: false),
-    ]
+    fileprivate static func origin(_ partition: String, _ offset: String) -> [ColumnSchema] {
+        [ColumnSchema(name: partition, type: .int32, nullable: false), ColumnSchema(offset, .int64, nullable: false)]
+    }
 }

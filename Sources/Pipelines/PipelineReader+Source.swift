@@ -37,7 +37,7 @@ extension PipelineReader {
         let outOfOrderness = keys["out_of_orderness"].map { duration($0, of: "'out_of_orderness'") } ?? .zero
         let idleTimeout = keys["idle_timeout"].map { duration($0, of: "'idle_timeout'") } ?? .seconds(30)
         let maxAhead = keys["max_ahead"].map { duration($0, of: "'max_ahead'") } ?? .seconds(3600)
-        let archive = keys["archive"].map { self.archive($0, source) } ?? false
+        let archive = keys["archive"].map { word($0, of: "archive", as: Answer.self).map { $0 == .true } } ?? false
         guard let topic, let format, let eventTime, let outOfOrderness, let idleTimeout, let maxAhead, let archive,
             source.hasAllFields
         else { return source }
@@ -136,19 +136,6 @@ extension PipelineReader {
             return nil
         }
         return position
-    }
-
-    /// Columns of an archive beside those of the fields.
-    private static let archiveColumns = ["partition", "offset", "timestamp"]
-
-    private func archive(_ node: YAMLNode, _ source: CheckedSource) -> Bool? {
-        guard let word = word(node, of: "archive", as: Answer.self) else { return nil }
-        guard word == .true else { return false }
-        guard let taken = source.fields.map(\.name).first(where: Self.archiveColumns.contains) else { return true }
-        report(
-            node.position, "field '\(taken)' has the name of a column that the archive adds",
-            expected: "no field \(Self.archiveColumns.joined(separator: ", ")) in an archived source")
-        return nil
     }
 
     private enum Answer: String, CaseIterable { case `true`, `false` }

@@ -23,3 +23,23 @@ public func parseDecimal(_ text: some StringProtocol, scale: Int) -> Result<Int6
     var text = String(text)
     return text.withUTF8 { unsafe parseDecimal(UnsafeRawBufferPointer($0), scale: scale) }
 }
+
+/// A count of 10^-from as one of 10^-to, the further digits rounded half away from zero; nil if `Int64` does not hold it.
+///
+/// Requires: neither scale is negative.
+public func rescaleDecimal(_ number: Int128, from: Int, to: Int) -> Int64? {
+    var number = number
+    if to >= from {
+        for _ in from..<to where number != 0 {
+            let (next, overflow) = number.multipliedReportingOverflow(by: 10)
+            if overflow { return nil }
+            number = next
+        }
+        return Int64(exactly: number)
+    }
+    var last: Int128 = 0
+    for _ in to..<from { (number, last) = number.quotientAndRemainder(dividingBy: 10) }
+    // The digit behind the last one decides: what is below it can no more make a half of less than one.
+    if last.magnitude >= 5 { number += last < 0 ? -1 : 1 }
+    return Int64(exactly: number)
+}

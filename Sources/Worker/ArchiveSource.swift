@@ -17,10 +17,15 @@ protocol InputSource: AnyObject {
 /// The archive of a source, or foreign Parquet files: its partitions are read side by side, the one that is furthest behind in
 /// event time next, so that the watermark moves on and few rows wait for it.
 final class ArchiveSource: InputSource {
+    private let path: String
     private let reader: ArchiveReader
     private var lanes: [ArchiveReader.Lane]
+    private let needsTimestamps: Bool
 
-    init(path: String, _ task: SourceTask) throws(WorkerError) {
+    /// - Parameter needsTimestamps: whether an event without a Kafka time stamp is an error.
+    init(path: String, _ task: SourceTask, needsTimestamps: Bool) throws(WorkerError) {
+        self.path = path
+        self.needsTimestamps = needsTimestamps
         do throws(HistoryError) {
             reader = try ArchiveReader(path: path, source: task.plan) { task.nextOffset(of: $0) }
         } catch { throw WorkerError(error) }
@@ -48,6 +53,10 @@ final class ArchiveSource: InputSource {
                     }
                     break
                 }
+                if needsTimestamps && event.timestamp == nil {
+                    throw WorkerError(
+                        missingTimestampOf: "\(path): partition \(event.partition), offset \(event.offset)")
+                }
                 try task.accept(event, limit: limit, now: now)
                 left -= 1
                 taken += 1
@@ -67,6 +76,13 @@ final class ArchiveSource: InputSource {
 
 extension WorkerError {
     init(_ error: HistoryError) { self.init(error.description, isInput: error.isInput) }
+
+    /// - Parameter place: of the record that has none.
+    init(missingTimestampOf place: String) {
+        self.init(
+            "--visible arrival goes by the records' Kafka timestamps, which \(place) does not have: a topic has them, or the"
+                + " archive of one", isInput: true)
+    }
 }
 
 extension FileSource: InputSource {

@@ -11,7 +11,7 @@ extension Worker {
         for task in tasks {
             guard let path = paths[task.plan.name] else { continue }
             if ArchiveReader.reads(path) {
-                open.append((task, try ArchiveSource(path: path, task)))
+                open.append((task, try ArchiveSource(path: path, task, needsTimestamps: needsTimestamps)))
             } else {
                 task.addPartition(0, now: Clock.monotonic())
                 open.append((task, try FileSource(path: path)))

@@ -82,6 +82,7 @@ extension Worker {
         guard !task.isFinished(partition) else { return }
         let end = topics.end(index, partition)
         let maxAhead = task.plan.maxAhead
+        let needsTimestamps = needsTimestamps
         let to = topics.to
         var isFirst = topics.awaitsFirst(index, partition)
         var taken = 0
@@ -92,6 +93,10 @@ extension Worker {
                 break
             }
             let timestamp = message.timestampMilliseconds.map { EventTime(microseconds: $0 &* 1_000) }
+            if needsTimestamps && timestamp == nil {
+                throw WorkerError(
+                    missingTimestampOf: "\(TopicPartition(task.plan.topic, partition)), offset \(message.offset)")
+            }
             let raw = unsafe RawRecord(value: message.value, readableBytes: 0)
             unsafe try task.accept(
                 raw, partition: partition, offset: message.offset, timestamp: timestamp,

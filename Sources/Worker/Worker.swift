@@ -151,6 +151,9 @@ public final class Worker: @unchecked Sendable {
         wake?()
     }
 
+    /// Whether a record without a Kafka time stamp is an error: nobody could say when it was there to be seen.
+    var needsTimestamps: Bool { options.join?.visibility == .arrival }
+
     var shouldStop: Bool { isStopping.load(ordering: .relaxed) || failure.error != nil }
 
     /// Reads until the input is over or `stop` was called.

@@ -172,10 +172,6 @@ extension BadFileCase {
             "f:7:5: unknown key 'archve' of source 'tx'; expected one of topic, format, key, event_time, out_of_orderness, idle_timeout, max_ahead, archive, fields; did you mean archive?"
         ),
         BadFileCase(
-            "fields:", "archive: true\n    fields:\n      offset: int64",
-            "f:9:14: field 'offset' has the name of a column that the archive adds; expected no field partition, offset, timestamp in an archived source"
-        ),
-        BadFileCase(
             "format: json", "format: json\n    late: apply",
             "f:7:5: unknown key 'late' of source 'tx'; expected one of topic, format, key, event_time, out_of_orderness, idle_timeout, max_ahead, archive, fields"
         ),

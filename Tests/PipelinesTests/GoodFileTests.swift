@@ -39,8 +39,7 @@ struct GoodFileTests {
     /// It shows where it is set, and the state does not depend on it.
     @Test func archives() throws {
         func plan(archive: Bool) throws -> Plan {
-            let text = BadFileTests.replacing("format: json", "format: json\n    archive: \(archive)")
-            return try Plan(parsing: text.replacing("\n      partition: int64", with: ""), file: "f")
+            try self.plan("format: json", "format: json\n    archive: \(archive)")
         }
         let (without, with) = (try plan(archive: false), try plan(archive: true))
         #expect(!without.sources[0].archive && with.sources[0].archive)

@@ -133,4 +133,26 @@ import Testing
             }
         }
     }
+
+    /// A number of so many digits after the point is what its text is.
+    @Test(arguments: [21, 22] as [UInt64])
+    func decimalsAreRescaledAsTextsAreRead(seed: UInt64) {
+        var random = Seeded(seed)
+        for _ in 0..<20_000 {
+            let from = Int.random(in: 0...38, using: &random)
+            let to = Int.random(in: 0...18, using: &random)
+            var number = Int128.random(in: -Int128.max...Int128.max, using: &random) >> Int128.random(in: 0...120, using: &random)
+            // A decimal has 38 digits, and ties are rare.
+            while number.magnitude >= 99_999_999_999_999_999_999_999_999_999_999_999_999 { number /= 10 }
+            if from > to && Int.random(in: 0..<3, using: &random) == 0 {
+                let unit = (0..<min(from - to, 37)).reduce(Int128(1)) { power, _ in power * 10 }
+                number = number / unit * unit + (number < 0 ? -unit / 2 : unit / 2) + Int128.random(in: -1...1, using: &random)
+            }
+            let digits = String(number.magnitude)
+            let padded = String(repeating: "0", count: max(0, from + 1 - digits.count)) + digits
+            let text = (number < 0 ? "-" : "") + padded.dropLast(from) + (from > 0 ? "." + padded.suffix(from) : "")
+            let read = try? parseDecimal(text, scale: to).get()
+            #expect(rescaleDecimal(number, from: from, to: to) == read, "seed \(seed): \(text) with \(to) digits")
+        }
+    }
 }

@@ -98,19 +98,7 @@ struct CellReader {
     }
 
     private func rescaled(_ number: Int128, from own: Int, to scale: Int) throws(WorkerError) -> Int64 {
-        var number = number
-        for _ in 0..<max(0, own - scale) {
-            guard number % 10 == 0 else {
-                throw WorkerError("\(name): it has more than the \(scale) fraction digits of \(type)", isInput: true)
-            }
-            number /= 10
-        }
-        for _ in 0..<max(0, scale - own) {
-            let (product, overflow) = number.multipliedReportingOverflow(by: 10)
-            if overflow { throw WorkerError("\(name): it is out of the range of \(type)", isInput: true) }
-            number = product
-        }
-        guard let word = Int64(exactly: number) else {
+        guard let word = rescaleDecimal(number, from: own, to: scale) else {
             throw WorkerError("\(name): it is out of the range of \(type)", isInput: true)
         }
         return word

@@ -43,9 +43,7 @@ public final class Join: @unchecked Sendable {
         }
         if visibility == .arrival, case .files(let paths) = options.input {
             for path in paths.values.sorted() where !ArchiveReader.reads(path) {
-                throw WorkerError(
-                    "--visible arrival goes by the records' Kafka timestamps, which \(path) does not have: a topic has them, or the"
-                        + " archive of one", isInput: true)
+                throw WorkerError(missingTimestampOf: path)
             }
         }
         spine = try Spine(path, plan, filter: options.filter)
