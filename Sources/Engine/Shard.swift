@@ -51,8 +51,8 @@ public struct Shard: ~Copyable {
         }
     }
 
-    /// Events that came behind the watermark, though not behind their own partition's: it had been idle. Rows that were out
-    /// before do not count them.
+    /// Events that came behind the watermark, though not behind their own partition's: it had been idle, or was given more time
+    /// than it had before. Rows that were out do not count them, and theirs lack what had left the log.
     public private(set) var behind = 0
 
     /// Bytes of keyed state in memory, the waiting rows included.
@@ -110,6 +110,7 @@ public struct Shard: ~Copyable {
             insert(batch, row: row, index, horizon, layout)
             switch mode {
             case .immediate:
+                if time <= finishedThrough.microseconds { behind += 1 }
                 appendRow(index, time: time, partition: batch.partitions[row], offset: batch.offsets[row], rows)
             case .waiting:
                 entities[index].pending += 1

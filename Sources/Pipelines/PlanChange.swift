@@ -70,7 +70,28 @@ public struct PlanChange: Sendable {
         }
     }
 
+    /// Adds what, beside the pipeline, keeps a state from being gone on from.
+    public mutating func add(obstacle: String) {
+        pipeline.append(Item(name: "rows", kind: .unchanged, backfill: [obstacle]))
+    }
+
     static func was(_ old: String, _ new: String) -> String { "was \(old), is \(new)" }
+
+    /// A partition's watermark is its newest event time less the bound: it moves at once, though no record came.
+    private static func meaning(ofBound old: TimeSpan, becoming new: TimeSpan) -> String {
+        old < new
+            ? "events that are no longer late may come behind rows that are out, which stay as they are"
+            : "what comes later than that is late from now on"
+    }
+
+    /// What to tell whoever goes on from the state.
+    public var warnings: [String] {
+        sources.flatMap { source in
+            source.properties.filter { $0.name == "out of orderness" }.map {
+                "source \(source.source.name): \($0.name) \($0.note)"
+            }
+        }
+    }
 
     private static func newView(_ view: ViewPlan) -> ViewChange {
         let why = ["the state has no view of this name"]
@@ -91,6 +112,9 @@ public struct PlanChange: Sendable {
             ("idle timeout", old.idleTimeout.text, new.idleTimeout.text), ("max ahead", old.maxAhead.text, new.maxAhead.text),
         ]
         var properties = rows.filter { $0.1 != $0.2 }.map { Item(name: $0.0, kind: .changed, note: was($0.1, $0.2)) }
+        if let bound = properties.firstIndex(where: { $0.name == "out of orderness" }) {
+            properties[bound].note += ": \(meaning(ofBound: old.outOfOrderness, becoming: new.outOfOrderness))"
+        }
         for field in new.fields {
             let before = old.fields.first { $0.name == field.name }
             guard before?.isRead(as: field) != true else { continue }

@@ -3,7 +3,7 @@ public import Records
 /// Everything that a commit fixes beside the entities themselves: one row, written in the same atomic write as they are.
 ///
 ///     format u8 | plan: length varint | bytes                  see Pipelines' KeptPlan
-///     slices of exchanged views varint
+///     slices of exchanged views varint | rows from i64 | rows to i64
 ///     sources varint { partitions varint { partition zigzag | next offset zigzag | newest time i64 } |
 ///                      counters varint { count varint } }
 ///     shards varint { shard u32 | finished through i64 | expired through i64 |
@@ -50,6 +50,9 @@ public struct Checkpoint: Equatable, Sendable {
     public var plan: [UInt8]
     /// How many slices the views have whose rows are exchanged by hash.
     public var sliceCount: Int
+    /// The event times whose rows came out, or will: from the first, up to, not including, the second.
+    public var rowsFrom = EventTime.distantPast
+    public var rowsTo = EventTime.distantFuture
     /// By the source's position in the plan.
     public var sources: [Source]
     /// By the numbers that the state has for views.
@@ -63,13 +66,15 @@ public struct Checkpoint: Equatable, Sendable {
         sources = Array(repeating: Source(), count: sourceCount)
     }
 
-    static let format: UInt8 = 2
+    static let format: UInt8 = 3
 
     func encode(into writer: inout ByteWriter) {
         writer.append(Checkpoint.format)
         writer.append(varint: UInt64(plan.count))
         unsafe plan.withUnsafeBytes { unsafe writer.append($0) }
         writer.append(varint: UInt64(sliceCount))
+        writer.append(rowsFrom.microseconds)
+        writer.append(rowsTo.microseconds)
         writer.append(varint: UInt64(sources.count))
         for source in sources {
             writer.append(varint: UInt64(source.positions.count))
@@ -104,6 +109,8 @@ public struct Checkpoint: Equatable, Sendable {
         let slices = try reader.readVarint()
         guard slices > 0, slices <= UInt64(ShardID.sliceMax) else { throw CorruptBytes() }
         sliceCount = Int(slices)
+        rowsFrom = EventTime(microseconds: try reader.read(Int64.self))
+        rowsTo = EventTime(microseconds: try reader.read(Int64.self))
         sources = []
         for _ in 0..<(try reader.readVarint()) {
             var source = Source()

@@ -12,6 +12,8 @@ struct Adoption {
     let before: Plan
     /// As it was committed, but with the sources in the order of the plan that goes on, and views that it does not have left behind.
     let checkpoint: Checkpoint
+    /// What the change means for what is out already.
+    let warnings: [String]
     /// Whether views are left behind now.
     let leavesViews: Bool
 
@@ -22,6 +24,7 @@ struct Adoption {
         guard change.fits else {
             throw WorkerError("the pipeline does not fit the state in \(directory)\n\n\(change.report)", isInput: true)
         }
+        warnings = change.warnings
         var checkpoint = committed
         let names = written.plan.sources.map(\.name)
         checkpoint.sources = plan.sources.map { source in

@@ -22,7 +22,10 @@ public final class StateReader {
     /// What becomes of a state if a plan goes on from it. Nothing is changed.
     public static func change(of directory: String, to plan: Plan) throws -> PlanChange {
         let store = try StateStore(path: directory, readOnly: true)
-        return PlanChange(from: try Adoption.kept(checkpoint(store, directory), directory: directory), to: plan)
+        let committed = try checkpoint(store, directory)
+        var change = PlanChange(from: try Adoption.kept(committed, directory: directory), to: plan)
+        if let obstacle = RowFilter(of: committed).obstacle { change.add(obstacle: obstacle) }
+        return change
     }
 
     private static func checkpoint(_ store: StateStore, _ directory: String) throws -> Checkpoint {
@@ -42,6 +45,7 @@ public final class StateReader {
         let program = ViewProgram(viewPlan, source: plan.sources[viewPlan.source])
         let latest = checkpoint.sources[viewPlan.source].positions.values.map(\.newest).max() ?? .distantPast
         let at = time ?? (viewPlan.serveAt == .now ? Clock.now() : latest)
+        try RowFilter(of: checkpoint).check(read: name, at: at)
         let request = try ReadRequest(
             program, view: view, key: key, at: at, sliceCount: checkpoint.sliceCount, answersExpected: 0)
         let rows = RowBuffer(entity: [], values: program.valueTypes, capacity: 1)

@@ -16,6 +16,7 @@ extension Worker {
         let source = plan.views[view].source
         let latest = status.figures.newestBySource.indices.contains(source) ? status.figures.newestBySource[source] : .distantPast
         let at = time ?? (plan.views[view].serveAt == .now ? Clock.now() : latest)
+        try options.filter?.check(read: name, at: at)
         let request = try ReadRequest(
             programs[view], view: view, key: key, at: at, sliceCount: sliceCount, answersExpected: threads.count)
         for thread in threads where !thread.inbox.send(.read(request)) { request.answer(nil) }

@@ -88,6 +88,8 @@ extension Worker {
         var checkpoint = Checkpoint(
             plan: keptPlan, sliceCount: sliceCount, sourceCount: tasks.count)
         checkpoint.sources = tasks.map(\.state)
+        checkpoint.rowsFrom = options.filter?.from ?? .distantPast
+        checkpoint.rowsTo = options.filter?.to ?? .distantFuture
         checkpoint.deadLetterBytes = deadLetters.length
         checkpoint.shards = leftShards
         for shard in leftShards.keys { leftShards[shard]?.pending = [] }

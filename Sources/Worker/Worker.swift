@@ -50,16 +50,20 @@ public final class Worker: @unchecked Sendable {
 
     public init(_ wanted: Plan, _ options: WorkerOptions, log: Logger, status: RunStatus = RunStatus()) throws {
         self.status = status
-        self.options = options
         self.log = log
+        var options = options
         var store: StateStore?
         var adoption: Adoption?
         if let directory = options.stateDirectory {
             store = try StateStore(path: directory)
             if let committed = try store?.checkpoint() {
                 adoption = try Adoption(committed, by: wanted, directory: directory)
+                options.filter = try RowFilter(of: committed).continued(
+                    by: options.filter, isBounded: options.isBounded, directory: directory)
             }
         }
+        self.options = options
+        for warning in adoption?.warnings ?? [] { log.warning("\(warning)") }
         let checkpoint = adoption?.checkpoint
         let kept = adoption?.kept ?? KeptPlan(wanted)
         keptPlan = kept.encoded()

@@ -1,4 +1,3 @@
-internal import Engine
 public import Records
 
 /// What a run was asked for on the command line.
@@ -33,21 +32,5 @@ public struct WorkerOptions: Sendable {
     public init(input: Input, isBounded: Bool) {
         self.input = input
         self.isBounded = isBounded
-    }
-}
-
-/// The event times whose rows come out: from `from` up to, not including, `to`.
-public struct RowFilter: Sendable {
-    public var from: EventTime
-    public var to: EventTime
-
-    public init(from: EventTime, to: EventTime) {
-        self.from = from
-        self.to = to
-    }
-
-    /// Keeps the rows inside, in their order.
-    func apply(to rows: RowBuffer) {
-        rows.keep { rows.times[$0] >= from.microseconds && rows.times[$0] < to.microseconds }
     }
 }

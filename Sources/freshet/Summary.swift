@@ -16,7 +16,7 @@ extension RunSummary {
         }
         if behind > 0 {
             lines.append(
-                "\(behind) events came behind a view's watermark, their partition had been idle: rows that were out before do not count them"
+                "\(behind) events came behind a view's watermark, as their partition had been idle or out_of_orderness was less: rows that were out do not count them, and theirs lack what had left the state"
             )
         }
         if !latency.text.isEmpty { lines.append(latency.text) }

@@ -188,7 +188,7 @@ def test_what_retention_took_is_told(freshet: Freshet, cluster: Cluster) -> None
 
 
 def text(micros: int) -> str:
-    """As Freshet writes it."""
+    """As Freshet writes it: milliseconds, or no fraction where there is none."""
+    assert micros % 1000 == 0
     whole, fraction = rfc3339(micros)[:-1].split(".")
-    fraction = fraction.rstrip("0")
-    return whole + (f".{fraction}" if fraction else "") + "Z"
+    return whole + (f".{fraction[:3]}" if micros % 1_000_000 else "") + "Z"

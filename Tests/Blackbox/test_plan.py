@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
+import shutil
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 import generate
 import oracle
@@ -193,6 +198,168 @@ def refuse(freshet: Freshet, worker: Worker, pipeline: Pipeline, reason: bytes) 
     view = pipeline.views[0]
     assert report.strip() in freshet.run("get", path, "--state", worker.state, view.name, *view.entity, expect=1).stderr
     assert files(worker.log.path) == log
+
+
+def taken_over(topic: str) -> tuple[Pipeline, Pipeline]:
+    """Of three views one keeps its columns, one gets others, one goes."""
+    kept = View("kept", "s", ("customer",), (Feature("n", "count", ("1h",)),))
+    other = View("other", "s", ("customer",), (Feature("n", "count", ("1h",)), Feature("sum", "sum", ("1h",), column("amount", "decimal(2)"))))
+    gone = View("gone", "s", ("terminal",), (Feature("n", "count", ("1h",)),))
+    changed = replace(other, features=(Feature("mean", "avg", ("1m",), column("amount", "decimal(2)")), Feature("n", "count", ("1h", "10s"))))
+    old = Pipeline(f"over_{topic}", (replace(generate.SOURCE, topic=topic),), (kept, other, gone))
+    return old, replace(old, views=(kept, changed))
+
+
+class TakeOver:
+    """A state in `base` that was killed with rows of many days in segments, for a changed plan to go on from."""
+
+    def __init__(self, freshet: Freshet, cluster: Cluster, seed: int) -> None:
+        self.freshet, self.topic = freshet, Topic(cluster, 1)
+        self.plans = taken_over(self.topic.name)
+        lines = generate.schedule(seed, 600, step=1_000_000_000)
+        self.topic.produce(lines[:400])
+        old, self.new = (freshet.write(plan, f"{name}.yaml") for plan, name in zip(self.plans, ("old", "new")))
+        self.base = freshet.directory / "base"
+        self.base.mkdir()
+        running = freshet.start("run", old, "--brokers", cluster.brokers, "--state", self.base / "state", "--log", self.base / "log",
+                                "--commit-interval", "20ms")
+        cluster.wait_for_group(self.plans[0].name, {self.topic.name: self.topic.ends})
+        running.process.kill()
+        running.process.wait()
+        assert not list(self.base.glob("log/*/dt=*")) and len(list(self.base.glob("log/*/_segments/*.segment"))) >= 3
+        self.topic.produce(lines[400:])
+        self.arrivals = list(self.topic.arrivals)
+        self.command = ["replay", self.new, "--brokers", cluster.brokers, "--state", "state", "--log", "log"]
+
+    def restore(self) -> None:
+        for name in ("state", "log"):
+            shutil.rmtree(self.freshet.directory / name, ignore_errors=True)
+            shutil.copytree(self.base / name, self.freshet.directory / name)
+
+    def hidden(self) -> list[Path]:
+        """Parts of what the plan before left, written and not published."""
+        return sorted(self.freshet.directory.glob("log/*/dt=*/.*-earlier-*.parquet.inprogress"))
+
+    def check(self) -> None:
+        """Every row that is due once, by the plan that wrote it."""
+        self.freshet.run(*self.command)
+        newest = max(json.loads(arrival.raw)["event_time"] for arrival in self.arrivals) * 1000
+        log = Log(self.freshet.directory / "log")
+        expected = [oracle.recount(plan, {"s": self.arrivals}) for plan in self.plans]
+        for view in self.plans[0].views:
+            after = next((v for v in self.plans[1].views if v.name == view.name), view)
+            rows = (log.rows(view, generate.FIELDS), []) if after is view else rows_by_columns(log, view, after)
+            keys = [{key_of(row) for row in r} for r in rows]
+            assert not keys[0] & keys[1] and [len(k) for k in keys] == [len(r) for r in rows]
+            due = {key_of(row) for row in expected[0][view.name] if row["event_timestamp"] <= newest - 5_000_000}
+            if view.name == "gone":
+                assert keys[0] and keys[0] <= due
+            else:
+                assert keys[0] | keys[1] == due and (after is view or rows[0] and rows[1])
+            for which in (0, 1):
+                if rows[which]:
+                    compare_rows(rows[which], [row for row in expected[which][view.name] if key_of(row) in keys[which]])
+        assert not self.hidden()
+
+
+def test_kills_while_a_changed_plan_takes_over(freshet: Freshet, cluster: Cluster) -> None:
+    """At any instant around its first commit and the publishing of what the plan before left in segments."""
+    over = TakeOver(freshet, cluster, 91)
+    rng = random.Random(91)
+    for attempt in range(16):
+        if attempt % 4 == 0:
+            over.restore()
+        running = freshet.start(*over.command, "--commit-interval", rng.choice(["1ms", "1h"]))
+        if attempt % 2 == 0:
+            # Once such parts are there, their rows are about to be fixed.
+            deadline = time.monotonic() + 5
+            while not over.hidden() and running.process.poll() is None and time.monotonic() < deadline:
+                pass
+            time.sleep(rng.uniform(0, 0.05))
+        else:
+            time.sleep(rng.uniform(0, 0.3))
+        running.process.kill()
+        running.process.wait()
+        if attempt % 4 == 3:
+            over.check()
+
+
+@pytest.mark.parametrize("which", [0, 7, -1])
+def test_parts_that_are_named_but_not_published(freshet: Freshet, cluster: Cluster, which: int) -> None:
+    """The first commit of the changed plan is durable, and then one of the parts that it names cannot get its name."""
+    over = TakeOver(freshet, cluster, 92)
+    over.restore()
+    running = freshet.start(*over.command, "--commit-interval", "1h")
+    blocked = None
+    deadline = time.monotonic() + 20
+    while running.process.poll() is None and time.monotonic() < deadline:
+        if not blocked and over.hidden():
+            # All of them are written before the first commit; a folder that is not empty cannot be renamed away.
+            time.sleep(0.02)
+            running.process.send_signal(signal.SIGSTOP)
+            hidden = over.hidden()
+            part = hidden[min(which, len(hidden) - 1)]
+            blocked = part.parent / part.name.removeprefix(".").removesuffix(".inprogress")
+            (blocked / "full").mkdir(parents=True)
+            running.process.send_signal(signal.SIGCONT)
+    assert blocked and running.process.wait(20) == 2, running.tail()
+    assert "cannot rename to" in running.tail()
+    # The state is the new plan's, and what the commit named is still hidden.
+    report = freshet.run("plan", over.new, "--state", "state").stdout
+    assert re.search(rb"mean_1m +unchanged", report), report
+    assert blocked.parent.joinpath(f".{blocked.name}.inprogress").exists()
+    shutil.rmtree(blocked)
+    over.check()
+
+
+@pytest.mark.parametrize(("before", "after"), [("5s", "2m"), ("2m", "5s")])
+def test_another_out_of_orderness(freshet: Freshet, cluster: Cluster, before: str, after: str) -> None:
+    """Raised, events come behind rows that are out, which stay as they are; lowered, they are late at once. Nothing goes unsaid."""
+    topic = Topic(cluster, 1)
+    view = View("v", "s", ("customer",), (Feature("n", "count", ("1m", "1h")), Feature("sum", "sum", ("1h",), column("amount", "decimal(2)"))))
+    old, new = (Pipeline(f"bound_{topic.name}", (replace(generate.SOURCE, topic=topic.name, out_of_orderness=bound),), (view,))
+                for bound in (before, after))
+    lines = generate.schedule(93, 1500, bound="2m", late=0.02, step=1_500_000)
+    worker = worker_of(freshet, cluster, old, "old")
+    topic.produce(lines[:700])
+    worker.until_done(topic)
+    first = list(topic.arrivals)
+    events = oracle.apply(old.sources[0], first)[0]
+    newest = max(event.time for event in events)
+    done_through = newest - oracle.micros(before)
+    rows_before = worker.log.rows(view, generate.FIELDS)
+    assert {key_of(r) for r in rows_before} == {(e.partition, e.offset) for e in events if e.time <= done_through}
+
+    with_file(worker, new, "new")
+    raised = oracle.micros(after) > oracle.micros(before)
+    meaning = "may come behind rows that are out" if raised else "late from now on"
+    assert meaning in freshet.run("plan", worker.path, "--state", worker.state).stdout.decode()
+    topic.produce(lines[700:])
+    topic.flush()
+    worker.until_done(topic)
+    # The rest by the new bound, from where the old one left off.
+    carried = oracle.Arrival(0, -1, generate.line({"id": "0", "event_time": str(newest // 1000), "customer": '"~"', "terminal": '"~"', "shop": "0",
+                                                   "amount": "0", "fraud": "0"}, random.Random(0)))
+    later, late = oracle.apply(new.sources[0], [carried, *topic.arrivals[len(first):]])
+    later = later[1:]
+    behind = [event for event in later if event.time <= done_through]
+    assert bool(behind) == raised and late
+    said = worker_errors(freshet)
+    assert meaning in said
+    assert (f"{len(behind)} events came behind a view's watermark" in said) == raised, said[-2000:]
+    assert worker.log.dead() == sorted(oracle.apply(old.sources[0], first)[1] + late)
+
+    rows = {key_of(row): row for row in without_flush(worker.log.rows(view, generate.FIELDS))}
+    for row in rows_before:
+        assert {n: bits(v) for n, v in rows[key_of(row)].items()} == {n: bits(v) for n, v in row.items()}
+    assert rows.keys() == {(e.partition, e.offset) for e in events + later}
+    # Rows that were not out count all that came, in either run.
+    compare_rows([row for row in rows.values() if row["event_timestamp"] > done_through],
+                 [row for row in oracle.rows(view, events + later) if row["event_timestamp"] > done_through])
+
+
+def worker_errors(freshet: Freshet) -> str:
+    return (freshet.directory / "worker.err").read_text(errors="replace")
 
 
 def test_plan_of_files(freshet: Freshet) -> None:

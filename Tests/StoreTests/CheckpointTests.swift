@@ -10,6 +10,8 @@ struct CheckpointTests {
         var random = SeededGenerator(seed: seed)
         var checkpoint = Checkpoint(
             plan: Array("p€ \(seed)".utf8), sliceCount: 8, sourceCount: Int.random(in: 0...3, using: &random))
+        checkpoint.rowsFrom = time(&random)
+        checkpoint.rowsTo = time(&random)
         for index in checkpoint.sources.indices {
             for partition in 0..<Int32.random(in: 0...9, using: &random) {
                 checkpoint.sources[index].positions[partition * 7] = Checkpoint.Position(
@@ -77,7 +79,7 @@ struct CheckpointTests {
         writer.append(Checkpoint.format)
         writer.append(varint: 0)
         writer.append(varint: .max)
-        let slices = writer.bytes + [UInt8](repeating: 0, count: 8)
+        let slices = writer.bytes + [UInt8](repeating: 0, count: 24)
         #expect(throws: CorruptBytes.self) { try decoded(slices) }
         var shards = encoded(Checkpoint(plan: [], sliceCount: 1, sourceCount: 0))
         let shardCount = shards.count - 3
