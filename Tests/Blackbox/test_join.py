@@ -183,6 +183,65 @@ def test_little_memory(freshet: Freshet) -> None:
     compare(read(freshet.directory / "out.parquet", types_of(pipeline)), rows, expected_values(pipeline, events, rows))
 
 
+def test_long_texts(freshet: Freshet) -> None:
+    """A block of rows whose texts are too many to be had at once; with rows left out too."""
+    pipeline = simple_pipeline()
+    lines = generate.schedule(13, 400, step=200_000)
+    events, _ = oracle.apply(generate.SOURCE, oracle.of_lines(lines))
+    small = spine_of(events, 13, 500)
+    rows = [{**small[n * 7919 % len(small)], "note": f"{n} {'x' * 900}"} for n in range(150_000)]
+    (freshet.directory / "s.jsonl").write_bytes(b"\n".join(lines))
+    freshet.write(pipeline)
+    table = pq.read_table(write(freshet.directory / "spine.parquet", rows))
+    pq.write_table(table, freshet.directory / "spine.parquet", use_dictionary=False, compression="zstd")
+    times = sorted(row["event_timestamp"] for row in small)
+    for first, last in ((None, None), (times[100], times[400])):
+        flags = () if first is None else ("--from", time_text(first), "--to", time_text(last))
+        kept = rows if first is None else [row for row in rows if first <= row["event_timestamp"] < last]
+        freshet.run("join", "pipeline.yaml", "--spine", "spine.parquet", "--out", "out.parquet", "--input", "s=s.jsonl", *flags)
+        compare(read(freshet.directory / "out.parquet", types_of(pipeline)), kept, expected_values(pipeline, events, kept))
+
+
+def test_a_folder_of_files(freshet: Freshet) -> None:
+    """As Spark writes a table: the rows in the order of the files' names, columns in the order of the first; marks are left alone."""
+    pipeline = simple_pipeline()
+    lines = generate.schedule(14, 400)
+    events, _ = oracle.apply(generate.SOURCE, oracle.of_lines(lines))
+    rows = spine_of(events, 14, 700)
+    (freshet.directory / "s.jsonl").write_bytes(b"\n".join(lines))
+    freshet.write(pipeline)
+    folder = freshet.directory / "spine.parquet"
+    folder.mkdir()
+    common = ("join", "pipeline.yaml", "--spine", "spine.parquet", "--out", "out.parquet", "--input", "s=s.jsonl")
+    assert b"spine.parquet: there is no Parquet file in it" in freshet.run(*common, expect=1).stderr
+    whole = pq.read_table(write(freshet.directory / "whole.parquet", rows))
+    for number, start in enumerate(range(0, len(rows), 300)):
+        part = whole.slice(start, 300)
+        # Others than the first have their columns in another order, and the first says that it has no nulls where it has none.
+        fields = [pa.field(f.name, f.type, nullable=number > 0 or part.column(f.name).null_count > 0) for f in part.schema]
+        part = part.cast(pa.schema(fields))
+        pq.write_table(part.select(part.column_names[:: -1 if number else 1]), folder / f"part-{number:05d}.snappy.parquet")
+        (folder / f".part-{number:05d}.snappy.parquet.crc").write_bytes(b"crc")
+    pq.write_table(whole.slice(0, 0), folder / "part-00000.none.parquet")
+    (folder / "_SUCCESS").write_bytes(b"")
+    freshet.run(*common)
+    found = read(freshet.directory / "out.parquet", types_of(pipeline))
+    assert list(found[0])[: len(rows[0])] == list(rows[0])
+    compare(found, rows, expected_values(pipeline, events, rows))
+    last = folder / "part-00001.snappy.parquet"
+    part = pq.read_table(last)
+    for changed, message in [
+        (part.drop_columns(["label"]), "it has no column 'label', which spine.parquet/part-00000.none.parquet has"),
+        (part.append_column("more", part.column("label")), "it has a column 'more', which spine.parquet/part-00000.none.parquet does not have"),
+        (part.set_column(part.column_names.index("label"), "label", part.column("label").cast(pa.int32())), "column label: it is "),
+        (part.set_column(part.column_names.index("event_timestamp"), "event_timestamp", pa.nulls(part.num_rows, pa.timestamp("us", tz="UTC"))),
+         "spine.parquet/part-00001.snappy.parquet, row 0: event_timestamp: it is null"),
+    ]:
+        pq.write_table(changed, last)
+        error = freshet.run(*common, expect=1).stderr.decode()
+        assert "part-00001.snappy.parquet" in error and message in error, error
+
+
 def test_features_and_names(freshet: Freshet) -> None:
     pipeline = simple_pipeline()
     lines = generate.schedule(3, 200)

@@ -145,23 +145,34 @@ public final class Join: @unchecked Sendable {
                 if failure.error == nil {
                     do { try writing.value.write(block) } catch { failure.report(error) }
                 }
-                spare.send(Handover(block.values))
+                if block.isLast { spare.send(Handover(block.values)) }
             }
         }
         let picks = selection.outputs.map { (block: $0.view, column: $0.value) }
-        var index = 0
+        var values: [ValueBlock] = []
+        var given = 0
         do {
-            try spine.blocks(typed: typed) { batch, kept in
+            try spine.scan(typed: typed) { batch in
                 if shouldStop { throw WorkerError("interrupted; nothing was written") }
                 if let error = failure.error { throw error }
+                let number = batch.firstRow / AnswerStore.blockRows
+                let rows = spine.rows(ofBlock: number)
+                if batch.firstRow == rows.lowerBound {
+                    values = spare.receive()!.value
+                    given = 0
+                    let kept = spine.kept(rows)
+                    let count = kept?.count { $0 } ?? rows.count
+                    try answer(number, rows: count, values)
+                    if let kept, count < rows.count { for block in values { block.filter(kept) } }
+                }
+                let end = batch.firstRow + batch.count
+                let kept = spine.kept(batch.firstRow..<end)
                 var block = OutputBlock(
-                    count: kept?.count { $0 } ?? batch.count, spine: batch.columns, meaning: batch.meaning,
-                    values: spare.receive()!.value, picks: picks)
-                try answer(index, rows: batch.count, expected: block.count, block.values)
-                index += 1
+                    count: kept?.count { $0 } ?? batch.count, spine: batch.columns, meaning: batch.meaning, values: values,
+                    firstValue: given, isLast: end == rows.upperBound, picks: picks)
+                given += block.count
                 if let kept, block.count < batch.count {
                     for position in block.spine.indices { block.spine[position].filter(kept) }
-                    for values in block.values { values.filter(kept) }
                 }
                 blocks.send(Handover(block))
             }
@@ -174,14 +185,14 @@ public final class Join: @unchecked Sendable {
         return table
     }
 
-    /// Fills in the values of a block's rows.
-    private func answer(_ block: Int, rows: Int, expected: Int, _ values: [ValueBlock]) throws {
+    /// Fills in the values of a block's rows, each at its number in the block.
+    private func answer(_ block: Int, rows: Int, _ values: [ValueBlock]) throws {
         for (view, values) in values.enumerated() {
             values.text.removeAll()
             var found = 0
-            guard task.waitFor(block: block, rows: expected) else { throw Unanswered() }
+            guard task.waitFor(block: block, rows: rows) else { throw Unanswered() }
             for store in task.answers[view] { found += try store.give(block: block, to: values.columns, &values.text) }
-            precondition(found == expected, "\(found) of \(expected) rows were answered")
+            precondition(found == rows, "\(found) of \(rows) rows were answered")
         }
     }
 }

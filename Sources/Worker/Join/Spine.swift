@@ -95,7 +95,11 @@ final class Spine {
     }
 
     private func takeSchema(_ batch: TableBatch) {
-        guard batch.names.count > names.count else { return }
+        guard batch.names.count > names.count else {
+            // Another of several files may have nulls where the first cannot.
+            for index in schema.indices where batch.columns[index].valid != nil { schema[index].nullable = true }
+            return
+        }
         names = batch.names
         schema = batch.columns.indices.map {
             ColumnSchema(name: batch.names[$0], type: batch.columns[$0].type, nullable: batch.columns[$0].valid != nil)
@@ -139,8 +143,19 @@ final class Spine {
         return nil
     }
 
-    /// Gives `body` the rows block by block, and which of each come out, nil for all.
-    func blocks(typed: Bool, _ body: (TableBatch, _ kept: [Bool]?) throws -> Void) throws {
+    /// The rows of a block. Requires: `read` was called.
+    func rows(ofBlock block: Int) -> Range<Int> {
+        let start = block * AnswerStore.blockRows
+        return start..<min(start + AnswerStore.blockRows, rowCount)
+    }
+
+    /// Which of some rows come out; nil for all. Requires: `read` was called.
+    func kept(_ rows: Range<Int>) -> [Bool]? {
+        filter.map { _ in rows.map { kept[$0 >> 6] >> UInt64($0 & 63) & 1 == 1 } }
+    }
+
+    /// Gives `body` the rows again, those of a block in one piece or in several.
+    func scan(typed: Bool, _ body: (TableBatch) throws -> Void) throws {
         let types = typed ? outputSchema(typed: true).map { $0.type } : []
         var seen = 0
         try file.scan(rowsMax: AnswerStore.blockRows, names: names) { batch in
@@ -151,10 +166,7 @@ final class Spine {
                 batch.columns = try batch.columns.indices.map { try converted(batch, $0, to: types[$0]) }
                 batch.meaning = .text
             }
-            let isKept = filter.map { _ in
-                (batch.firstRow..<batch.firstRow + batch.count).map { kept[$0 >> 6] >> UInt64($0 & 63) & 1 == 1 }
-            }
-            try body(batch, isKept)
+            try body(batch)
         }
         guard seen == rowCount else { throw file.failure("it changed while it was read") }
     }

@@ -66,13 +66,14 @@ extension FileSource {
     }
 }
 
-/// A file of rows, read from its start as often as wanted.
+/// A table of rows, read from its start as often as wanted.
 protocol SpineFile: AnyObject {
     var path: String { get }
     var format: TableFormat { get }
     /// How a message names a row: the line of a text, the number from 0 of a Parquet file's row.
     func place(ofRow row: Int) -> String
-    /// Gives `body` all rows, at most `rowsMax` at once. `names` are the columns wanted, in their order; nil: all.
+    /// Gives `body` all rows, at most `rowsMax` at once, and none together with one beyond a multiple of it. `names` are the columns
+    /// wanted, in their order; nil: all.
     func scan(rowsMax: Int, names: [String]?, _ body: (TableBatch) throws -> Void) throws
 }
 
@@ -88,39 +89,5 @@ func openSpine(_ path: String) throws -> any SpineFile {
     case .parquet: return try ParquetSpine(path)
     case nil:
         throw WorkerError("\(path): a table's name ends in .csv, .jsonl or .parquet", isInput: true)
-    }
-}
-
-final class ParquetSpine: SpineFile {
-    let path: String
-    let format = TableFormat.parquet
-    private let reader: TableReader
-
-    init(_ path: String) throws {
-        self.path = path
-        do throws(ParquetError) { reader = try TableReader(path: path) } catch { throw WorkerError("\(error)", isInput: true) }
-    }
-
-    func place(ofRow row: Int) -> String { "row \(row)" }
-
-    func scan(rowsMax: Int, names: [String]?, _ body: (TableBatch) throws -> Void) throws {
-        let all = reader.columns.map(\.name)
-        if let twice = Dictionary(grouping: all, by: \.self).first(where: { $0.value.count > 1 }) {
-            throw failure("there are two columns '\(twice.key)'")
-        }
-        var batch = TableBatch()
-        batch.names = names ?? all
-        do {
-            var scan = try reader.scan(batch.names.map { all.firstIndex(of: $0)! })
-            while true {
-                batch.count = try scan.next(rowsMax: rowsMax)
-                guard batch.count > 0 else { break }
-                batch.columns = scan.columns
-                try body(batch)
-                batch.firstRow += batch.count
-            }
-        } catch let error as ParquetError {
-            throw WorkerError("\(error)", isInput: true)
-        }
     }
 }

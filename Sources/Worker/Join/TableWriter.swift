@@ -8,7 +8,12 @@ struct OutputBlock {
     var spine: [ColumnValues]
     /// How the texts of the spine's string columns are meant.
     var meaning = TableBatch.TextMeaning.text
+    /// Those of a whole block of row numbers.
     var values: [ValueBlock]
+    /// The row of `values` that the first row here has.
+    var firstValue: Int
+    /// No other rows of `values` are to come.
+    var isLast: Bool
     /// Which columns of those come out, in their order.
     var picks: [(block: Int, column: Int)]
 }
@@ -34,11 +39,11 @@ final class ValueBlock {
         }
     }
 
-    /// Valid while the block is not written to.
-    func data(_ index: Int) -> ColumnData {
+    /// From a row on. Valid while the block is not written to.
+    func data(_ index: Int, from row: Int) -> ColumnData {
         let column = columns[index]
         return unsafe ColumnData(
-            words: column.words.pointer, valid: column.valid.pointer,
+            words: column.words.pointer + row, valid: column.valid.pointer + row,
             text: column.type == .string ? text.bytes(TextReference(offset: 0, length: text.count)) : nil)
     }
 }
@@ -86,7 +91,7 @@ private final class ParquetTable: TableWriter {
     /// Lends the spine's columns one inside the other.
     private func write(_ block: OutputBlock, _ rest: ArraySlice<ColumnValues>, _ lent: [ColumnData]) throws {
         guard let next = rest.first else {
-            let values = block.picks.map { block.values[$0.block].data($0.column) }
+            let values = block.picks.map { block.values[$0.block].data($0.column, from: block.firstValue) }
             try writer!.write(rowCount: block.count, columns: lent + values)
             return
         }
@@ -149,7 +154,9 @@ private final class TextTable<Form: TextForm>: TableWriter {
             }
             for (index, pick) in block.picks.enumerated() {
                 let values = block.values[pick.block]
-                form.append(cell(values, values.columns[pick.column], row), column: block.spine.count + index, to: &bytes)
+                form.append(
+                    cell(values, values.columns[pick.column], block.firstValue + row), column: block.spine.count + index,
+                    to: &bytes)
             }
             form.endRow(to: &bytes)
             if bytes.count >= Self.bytesMax { try flush() }
