@@ -71,8 +71,10 @@ class RealCluster(Cluster):
 
     def forget(self, topic: str, partition: int, offset: int) -> int:
         """Deletes what is before the offset; gives the first that is left."""
-        AdminClient({"bootstrap.servers": self.brokers}).delete_records([TopicPartition(topic, partition, offset)])[
-            TopicPartition(topic, partition, offset)].result(30)
+        # A client that nobody keeps goes before it answers.
+        admin = AdminClient({"bootstrap.servers": self.brokers})
+        place = TopicPartition(topic, partition, offset)
+        admin.delete_records([place])[place].result(30)
         return self.low(topic, partition)
 
     def close(self) -> None:
