@@ -22,7 +22,8 @@ class Cluster:
     def __init__(self, brokers: str) -> None:
         self.brokers = brokers
         self.numbers = itertools.count()
-        self.producer = Producer({"bootstrap.servers": brokers, "linger.ms": 5, "acks": "all"})
+        # Idempotent: what a retry sends again, as a topic's first batches often are, keeps its place.
+        self.producer = Producer({"bootstrap.servers": brokers, "linger.ms": 5, "enable.idempotence": True})
 
     def unique(self, name: str) -> str:
         return f"{name}_{os.getpid()}_{next(self.numbers)}"
@@ -61,22 +62,31 @@ class Cluster:
 
 
 class RealCluster(Cluster):
-    def topic(self, name: str, partitions: int) -> str:
+    def __init__(self, brokers: str) -> None:
+        super().__init__(brokers)
+        # Futures die with their client, so one lives as long as all of them.
+        self.admin = AdminClient({"bootstrap.servers": brokers})
+        self.created: list[str] = []
+
+    def topic(self, name: str, partitions: int, **config: str) -> str:
         unique = self.unique(name)
-        admin = AdminClient({"bootstrap.servers": self.brokers})
+        # Events are years old: neither their age nor how far it lies from the broker's clock may matter.
         wanted = NewTopic(unique, num_partitions=partitions, replication_factor=1,
-                          config={"retention.ms": "-1", "message.timestamp.type": "CreateTime"})
-        admin.create_topics([wanted])[unique].result(30)
+                          config={"retention.ms": "-1", "message.timestamp.type": "CreateTime", **config})
+        self.admin.create_topics([wanted])[unique].result(30)
+        self.created.append(unique)
         return unique
 
     def forget(self, topic: str, partition: int, offset: int) -> int:
         """Deletes what is before the offset; gives the first that is left."""
-        AdminClient({"bootstrap.servers": self.brokers}).delete_records([TopicPartition(topic, partition, offset)])[
-            TopicPartition(topic, partition, offset)].result(30)
+        until = TopicPartition(topic, partition, offset)
+        self.admin.delete_records([until])[until].result(30)
         return self.low(topic, partition)
 
     def close(self) -> None:
         self.producer.flush(10)
+        for deleted in self.admin.delete_topics(self.created).values() if self.created else []:
+            deleted.result(30)
 
 
 class MockCluster(Cluster):
