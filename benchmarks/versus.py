@@ -51,7 +51,7 @@ ALL = [
     Peer("Flink, SQL OVER, RocksDB", "flink_job.py", ["--variant", "sql", "--backend", "rocksdb"], events=100_000),
     Peer("pandas, as in the fraud handbook", "pandas_rolling.py", values=6),
     Peer("Redis, sorted sets, Python client", "redis_zset.py", events=100_000),
-    Peer("Quix Streams, sliding windows", "quix_sliding.py", events=20_000, values=20),
+    Peer("Quix Streams, sliding windows", "quix_sliding.py", events=100_000, values=20),
 ]
 
 

@@ -106,10 +106,22 @@ final class SourceTask {
         return partitions[partition]?.newest
     }
 
-    func reachedEnd(_ partition: Int32, isFinished: Bool) {
+    /// A partition gives no more for now.
+    ///
+    /// - Parameter end: up to where all was given, where that is known. Behind the last record there may be markers of transactions, and
+    ///   what these took back: the position is past them, lest it look lost once retention has come there.
+    /// - Returns: whether the position moved.
+    @discardableResult
+    func reachedEnd(_ partition: Int32, at end: Int64 = 0, isFinished: Bool) -> Bool {
         store()
-        partitions[partition]?.isAtEnd = true
-        if isFinished { partitions[partition]?.isFinished = true }
+        guard var progress = partitions[partition] else { return false }
+        // What a finished one still gives is not taken.
+        let moves = end > progress.nextOffset && !progress.isFinished
+        if moves { progress.nextOffset = end }
+        progress.isAtEnd = true
+        progress.isFinished = progress.isFinished || isFinished
+        partitions[partition] = progress
+        return moves
     }
 
     /// Reads a partition, of which nothing was read yet, from an offset on.

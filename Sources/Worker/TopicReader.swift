@@ -76,8 +76,12 @@ final class TopicReader: @unchecked Sendable {
                 for index in tasks.indices where tasks[index].plan.topic == topic {
                     try begin(index, key, low: low, high: high, check)
                     ends[index][partition] = high
-                    let next = max(low, tasks[index].nextOffset(of: partition) ?? 0)
+                    let position = tasks[index].nextOffset(of: partition) ?? 0
+                    let next = max(low, position)
                     let isPast = tasks[index].watermark(of: partition) >= to
+                    if 0 < position && position < low && !isPast {
+                        throw Self.gone("\(key) begins at offset \(low), not \(position)")
+                    }
                     if !isPast { total += max(0, high - next) }
                     if next >= high || isPast { tasks[index].reachedEnd(partition, isFinished: true) }
                 }
@@ -112,16 +116,19 @@ final class TopicReader: @unchecked Sendable {
         isBounded ? ends[task][partition] ?? 0 : .max
     }
 
-    func reachedEnd(_ partition: TopicPartition, _ offset: Int64) {
+    /// All before the offset was given. Returns whether that moved a position.
+    func reachedEnd(_ partition: TopicPartition, _ offset: Int64) -> Bool {
+        var moves = false
         for index in tasks.indices where tasks[index].plan.topic == partition.topic {
             let isFinished = isBounded && offset >= ends[index][partition.partition] ?? 0
-            tasks[index].reachedEnd(partition.partition, isFinished: isFinished)
+            if tasks[index].reachedEnd(partition.partition, at: offset, isFinished: isFinished) { moves = true }
         }
+        return moves
     }
 
-    /// A task needs no more of a partition, though more of it is there.
-    func finish(_ index: Int, _ partition: Int32) {
-        tasks[index].reachedEnd(partition, isFinished: true)
+    /// A task needs no more of a partition, though more of it is there; `end` as of `SourceTask.reachedEnd`.
+    func finish(_ index: Int, _ partition: Int32, at end: Int64 = 0) {
+        tasks[index].reachedEnd(partition, at: end, isFinished: true)
         finished.insert(TopicPartition(tasks[index].plan.topic, partition))
     }
 
@@ -172,13 +179,15 @@ final class TopicReader: @unchecked Sendable {
     }
 
     func take(_ error: KafkaError) throws {
-        if error.isOffsetOutOfRange {
-            throw WorkerError(
-                "\(error): the records from our position on are gone, most likely by the topic's retention; what they held cannot"
-                    + " be made up for. Start with an empty --state to go on from what the topic still holds")
-        }
+        if error.isOffsetOutOfRange { throw Self.gone(error.description) }
         if error.isFatal { throw WorkerError(error.description) }
         log.warning("\(error)")
+    }
+
+    private static func gone(_ place: String) -> WorkerError {
+        WorkerError(
+            "\(place): the records from our position on are gone, most likely by the topic's retention; what they held cannot"
+                + " be made up for. Start with an empty --state to go on from what the topic still holds")
     }
 
     // MARK: - For tools and progress

@@ -58,7 +58,7 @@ extension Worker {
         }
         for event in batch.events {
             switch event {
-            case .end(let partition, let offset): topics.reachedEnd(partition, offset)
+            case .end(let partition, let offset): if topics.reachedEnd(partition, offset) { hasChanges = true }
             case .error(let error): try topics.take(error)
             }
         }
@@ -89,7 +89,7 @@ extension Worker {
         for position in range {
             let message = batch[position]
             guard message.offset < end else {
-                topics.finish(index, partition)
+                topics.finish(index, partition, at: end)
                 break
             }
             let timestamp = message.timestampMilliseconds.map { EventTime(microseconds: $0 &* 1_000) }

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import itertools
-import os
 import time
+import uuid
 
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 Message = tuple[int, int, bytes | None, bytes | None]  # partition, timestamp in ms, key, value
 
@@ -21,11 +20,11 @@ Message = tuple[int, int, bytes | None, bytes | None]  # partition, timestamp in
 class Cluster:
     def __init__(self, brokers: str) -> None:
         self.brokers = brokers
-        self.numbers = itertools.count()
-        self.producer = Producer({"bootstrap.servers": brokers, "linger.ms": 5, "acks": "all"})
+        # Idempotent: what a retry sends again, as a topic's first batches often are, keeps its place.
+        self.producer = Producer({"bootstrap.servers": brokers, "linger.ms": 5, "enable.idempotence": True})
 
     def unique(self, name: str) -> str:
-        return f"{name}_{os.getpid()}_{next(self.numbers)}"
+        return f"{name}_{uuid.uuid4().hex[:12]}"
 
     def produce(self, topic: str, messages: list[Message]) -> None:
         failed = []
@@ -51,34 +50,50 @@ class Cluster:
         finally:
             consumer.close()
 
-    def low(self, topic: str, partition: int) -> int:
-        """The first offset that the partition holds."""
-        consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": "low"})
+    def watermarks(self, topic: str, partition: int) -> tuple[int, int]:
+        """The first offset that the partition holds, and the end of what readers of committed records are given."""
+        consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": "watermarks"})
         try:
-            return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[0]
+            return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
         finally:
             consumer.close()
 
+    def low(self, topic: str, partition: int) -> int:
+        return self.watermarks(topic, partition)[0]
+
 
 class RealCluster(Cluster):
+    def __init__(self, brokers: str) -> None:
+        super().__init__(brokers)
+        # Futures die with their client, so one lives as long as all of them.
+        self.admin = AdminClient({"bootstrap.servers": brokers})
+        self.created: list[str] = []
+
     def topic(self, name: str, partitions: int) -> str:
         unique = self.unique(name)
-        admin = AdminClient({"bootstrap.servers": self.brokers})
+        # Events are years old: neither their age nor how far it lies from the broker's clock may matter.
         wanted = NewTopic(unique, num_partitions=partitions, replication_factor=1,
                           config={"retention.ms": "-1", "message.timestamp.type": "CreateTime"})
-        admin.create_topics([wanted])[unique].result(30)
+        self.admin.create_topics([wanted])[unique].result(30)
+        self.created.append(unique)
         return unique
 
     def forget(self, topic: str, partition: int, offset: int) -> int:
         """Deletes what is before the offset; gives the first that is left."""
-        # A client that nobody keeps goes before it answers.
-        admin = AdminClient({"bootstrap.servers": self.brokers})
-        place = TopicPartition(topic, partition, offset)
-        admin.delete_records([place])[place].result(30)
+        until = TopicPartition(topic, partition, offset)
+        self.admin.delete_records([until])[until].result(30)
         return self.low(topic, partition)
+
+    def alter(self, topic: str, settings: dict[str, str]) -> None:
+        """Sets these of the topic's settings; the others stay."""
+        entries = [ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in settings.items()]
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+        self.admin.incremental_alter_configs([resource])[resource].result(30)
 
     def close(self) -> None:
         self.producer.flush(10)
+        for deleted in self.admin.delete_topics(self.created).values() if self.created else []:
+            deleted.result(30)
 
 
 class MockCluster(Cluster):

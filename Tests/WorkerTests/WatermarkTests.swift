@@ -100,6 +100,18 @@ struct WatermarkTests {
         #expect(watermark(task, now: 31) == 95)
     }
 
+    /// The position comes past what transactions leave behind the last record; what a finished partition still gives is not taken.
+    @Test func theEndMovesThePosition() throws {
+        for partition in [Int32(0), 1] { task.addPartition(partition, now: 0) }
+        try accept(task, 0, 3, time: 100)
+        #expect(task.reachedEnd(0, at: 4, isFinished: false) == false && task.nextOffset(of: 0) == 4)
+        #expect(task.reachedEnd(0, at: 7, isFinished: false) && task.nextOffset(of: 0) == 7)
+        #expect(task.reachedEnd(0, at: 5, isFinished: true) == false && task.nextOffset(of: 0) == 7)
+        #expect(task.reachedEnd(0, at: 9, isFinished: true) == false && task.nextOffset(of: 0) == 7)
+        #expect(task.reachedEnd(1, at: 2, isFinished: true) && task.nextOffset(of: 1) == 2 && task.isFinished)
+        #expect(task.state.positions[0]?.nextOffset == 7 && task.newest(of: 0)?.microseconds == 100 * Self.second)
+    }
+
     @Test func finishedPartitionsDoNotHoldItBack() throws {
         for partition in [Int32(0), 1] { task.addPartition(partition, now: 0) }
         try accept(task, 0, 0, time: 100)
