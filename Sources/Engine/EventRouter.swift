@@ -53,11 +53,14 @@ public final class EventRouter {
     /// - Parameters:
     ///   - expressions: evaluated over `records`.
     ///   - sliceCount: how many slices the view's entities are spread over by hash; nil where a slice is a partition.
+    ///   - late: those of the records that are late, in their order: they enter as far as the view's windows reach.
     public func route(
-        _ records: RecordBatch, _ expressions: ExpressionEvaluator, sliceCount: Int?, target: (Int) -> EventBatch
+        _ records: RecordBatch, _ expressions: ExpressionEvaluator, sliceCount: Int?, late: [LateRecord] = [],
+        target: (Int) -> EventBatch
     ) {
         if scratch.capacity < records.capacity { scratch = RouterScratch(capacity: records.capacity) }
-        let count = select(records, expressions)
+        var count = select(records, expressions)
+        if !late.isEmpty { count = leaveOut(late, records, of: count) }
         if let sliceCount {
             exchange(records, expressions, count: count, sliceCount: sliceCount, target: target)
             return
@@ -90,6 +93,25 @@ public final class EventRouter {
             count &+= condition.isTrue(row) ? 1 : 0
         }
         return count
+    }
+
+    /// Takes late records out of the selected rows that no window of the view reaches any more; gives how many rows are left.
+    private func leaveOut(_ late: [LateRecord], _ records: RecordBatch, of count: Int) -> Int {
+        let rows = scratch.rows
+        var next = 0
+        var kept = 0
+        for index in 0..<count {
+            let row = Int(rows[index])
+            while next < late.count && late[next].row < row { next += 1 }
+            if next < late.count && late[next].row == row
+                && records.times[row] <= program.closed(at: late[next].watermark).microseconds
+            {
+                continue
+            }
+            rows[kept] = rows[index]
+            kept += 1
+        }
+        return kept
     }
 
     /// Sends the selected rows to the slices of their hashes.
@@ -213,6 +235,18 @@ public final class EventRouter {
     /// The slice that owns an entity where entities are spread by hash. Part of the state's format.
     public static func slice(of hash: UInt64, of sliceCount: Int) -> Int {
         Int(truncatingIfNeeded: (hash >> 40) % UInt64(sliceCount))
+    }
+}
+
+/// A record that came at or before its partition's watermark.
+public struct LateRecord: BitwiseCopyable, Sendable {
+    /// In its batch.
+    public var row: Int
+    public var watermark: EventTime
+
+    public init(row: Int, watermark: EventTime) {
+        self.row = row
+        self.watermark = watermark
     }
 }
 

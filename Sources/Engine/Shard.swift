@@ -52,8 +52,12 @@ public struct Shard: ~Copyable {
     }
 
     /// Events that came behind the watermark, though not behind their own partition's: it had been idle, or was given more time
-    /// than it had before. Rows that were out do not count them, and theirs lack what had left the log.
+    /// than it had before. Rows that were out do not count them, and theirs lack what had left the log. Where rows are corrected,
+    /// there are none.
     public private(set) var behind = 0
+    /// Events that came further behind than the log keeps events: they have no row, and not all rows that count them were made again.
+    public internal(set) var missed = 0
+    var corrections = Corrections()
 
     /// Bytes of keyed state in memory, the waiting rows included.
     public var bytesHeld: Int { bytes + pending.count * PendingRows.rowBytes }
@@ -96,13 +100,15 @@ public struct Shard: ~Copyable {
 
     /// Applies the batch that was last located. In `arrival` mode each event's row is appended to `rows`.
     ///
-    /// Requires: no log is awaited; in `arrival` mode, room for `batch.count` rows.
+    /// Requires: no log is awaited; in `arrival` mode, room for `batch.count` rows. Where rows are corrected, `noteLate` was called
+    /// with the batch, and the corrections follow before the next batch or commit.
     public mutating func apply(_ batch: EventBatch, rows: RowBuffer) {
         precondition(awaited.isEmpty && located.count == batch.count, "locate and install come before apply")
         let layout = program.layout
         let mode = program.rowsOfEvents
         let horizon = program.horizon(at: finishedThrough)
         let entities = table.entities
+        let (finished, corrects) = (finishedThrough.microseconds, program.corrects)
         for row in 0..<batch.count {
             prefetch(row, of: batch.count)
             let index = Int(located[row])
@@ -110,11 +116,21 @@ public struct Shard: ~Copyable {
             insert(batch, row: row, index, horizon, layout)
             switch mode {
             case .immediate:
-                if time <= finishedThrough.microseconds { behind += 1 }
+                if time <= finished {
+                    if !corrects {
+                        behind += 1
+                    } else if lacksEvents(index, at: time) {
+                        missed += 1
+                        continue
+                    }
+                }
                 appendRow(index, time: time, partition: batch.partitions[row], offset: batch.offsets[row], rows)
             case .waiting:
+                if time <= finished {
+                    if corrects { continue }
+                    behind += 1
+                }
                 entities[index].pending += 1
-                if time <= finishedThrough.microseconds { behind += 1 }
                 pending.append(
                     PendingRow(
                         time: time, offset: batch.offsets[row], partition: batch.partitions[row], entity: UInt32(index)))

@@ -17,6 +17,11 @@ public final class ViewProgram {
     public let retention: TimeSpan?
     /// Where rows are asked for, which events each can see; nil: rows are those of events.
     public let visibility: Visibility?
+    /// Whether rows that are out are made again when an event comes behind them that they count.
+    public let corrects: Bool
+    /// The instants at which a row may count an event, as microseconds from the event's time on: first and last of each range,
+    /// ascending; without an end where a window is lifetime.
+    let counted: [ClosedRange<Int64>]
     /// The same of those that are exact however many events there are.
     private let exactReach: TimeSpan?
     private let delayMax: TimeSpan
@@ -89,9 +94,11 @@ public final class ViewProgram {
     let olderShift: Int64
     let newerShift: Int64
 
-    public init(_ plan: ViewPlan, source: SourcePlan, visibility: Visibility? = nil) {
+    /// - Parameter feedsLetters: whether events may come behind the rows that are out, whatever the source says of late ones.
+    public init(_ plan: ViewPlan, source: SourcePlan, visibility: Visibility? = nil, feedsLetters: Bool = false) {
         self.plan = plan
         self.visibility = visibility
+        corrects = visibility == nil && (plan.lateReach != nil || feedsLetters)
         entityTypes = plan.entity.map { source.fields[$0].type }
         valueTypes = plan.values.map(\.type)
         let columns = plan.inputs.indices.map { (kind: ViewProgram.kind(plan.inputs[$0].type), needs: plan.needs(of: $0)) }
@@ -115,6 +122,7 @@ public final class ViewProgram {
         self.layout = layout
         self.olderShift = olderShift
         self.newerShift = newerShift
+        counted = ViewProgram.counted(plan.values, olderShift: olderShift, newerShift: newerShift)
         retention = plan.retention
         exactReach = plan.exactReach
         delayMax = plan.delayMax
@@ -216,6 +224,39 @@ public final class ViewProgram {
         return time - retention - TimeSpan(microseconds: olderShift)
     }
 
+    /// The newest instant whose events may leave once rows at or before `finished` are out, and those before it.
+    ///
+    /// Where rows are corrected, the oldest that may yet be counts an event at the end of the reach of the oldest that may yet come.
+    public func kept(at finished: EventTime) -> EventTime {
+        corrects && plan.snapshots != .none ? reach(at: reach(at: finished)) : reach(at: finished)
+    }
+
+    /// The newest instant behind which no late event enters any more once a partition's watermark is at `watermark`: an event is
+    /// taken if its time is after it. Where late events do not enter, the watermark itself.
+    public func closed(at watermark: EventTime) -> EventTime {
+        guard let reach = plan.lateReach else { return watermark }
+        return watermark - reach - TimeSpan(microseconds: olderShift)
+    }
+
+    private static func counted(_ values: [ValuePlan], olderShift: Int64, newerShift: Int64) -> [ClosedRange<Int64>] {
+        var ranges: [ClosedRange<Int64>] = []
+        let all = values.compactMap { value -> ClosedRange<Int64>? in
+            let first = value.delay.microseconds + newerShift
+            guard let window = value.window else { return first...Int64.max }
+            let last = (value.delay + window).microseconds - 1 + olderShift
+            // A window that is open on both sides may be too short for any event.
+            return first <= last ? first...last : nil
+        }
+        for range in all.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            if let last = ranges.last, range.lowerBound <= last.upperBound || range.lowerBound - 1 == last.upperBound {
+                ranges[ranges.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
+            } else {
+                ranges.append(range)
+            }
+        }
+        return ranges
+    }
+
     /// The first instant at which no value depends on an event at `time` or before it; nil where one depends on all there ever was.
     public func firstExact(after time: EventTime) -> EventTime? {
         retention.map { time + $0 + TimeSpan(microseconds: olderShift) }
@@ -223,7 +264,7 @@ public final class ViewProgram {
 
     /// How far logs are done with, when rows at or before `finished` are out.
     func horizon(at finished: EventTime) -> LogHorizon {
-        let reach = reach(at: finished).microseconds
+        let reach = kept(at: finished).microseconds
         guard layout.tiles != nil, let exactReach, finished > .distantPast else { return LogHorizon(reach: reach) }
         return LogHorizon(
             reach: reach, ended: (finished - delayMax).microseconds - newerShift,

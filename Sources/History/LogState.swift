@@ -1,15 +1,23 @@
 internal import Records
 
-/// What a commit fixes of the offline log: which segments hold rows that are in no part yet, and which parts are to be
-/// published.
+/// What a commit fixes of the offline log: which segments hold rows that are in no part yet, which parts are to be
+/// published, and when the newest row was made.
 ///
-///     format u8 | logs varint { view text | segments varint { name text | length varint } | parts varint { name text } }
+///     format u8 | logs varint { view text | segments varint { name text | length varint } | parts varint { name text } |
+///                               newest created i64 }
+///
+/// Format 1 had no `newest created`.
 public struct LogState: Equatable, Sendable {
     public struct ViewState: Equatable, Sendable {
         public var view: String
         /// Committed bytes by file name.
         public var segments: [SegmentState] = []
         public var parts: [String] = []
+        /// The greatest `created` of all rows, in microseconds; the least number where there are none.
+        public var newestCreated = Int64.min
+
+        /// Whether there is nothing to fix.
+        public var isEmpty: Bool { segments.isEmpty && parts.isEmpty && newestCreated == .min }
     }
 
     public struct SegmentState: Equatable, Sendable {
@@ -21,7 +29,7 @@ public struct LogState: Equatable, Sendable {
 
     public init(views: [ViewState]) { self.views = views }
 
-    static let format: UInt8 = 1
+    static let format: UInt8 = 2
 
     public func encoded() -> [UInt8] {
         var writer = ByteWriter()
@@ -36,6 +44,7 @@ public struct LogState: Equatable, Sendable {
             }
             writer.append(varint: UInt64(view.parts.count))
             for part in view.parts { writer.append(part) }
+            writer.append(view.newestCreated)
         }
         return unsafe writer.withBytes { unsafe Array($0) }
     }
@@ -52,7 +61,8 @@ public struct LogState: Equatable, Sendable {
     private init(reading reader: inout ByteReader) throws(CorruptBytes) {
         views = []
         guard reader.remaining > 0 else { return }
-        guard try reader.read(UInt8.self) == LogState.format else { throw CorruptBytes() }
+        let format = try reader.read(UInt8.self)
+        guard format == 1 || format == LogState.format else { throw CorruptBytes() }
         for _ in 0..<(try reader.readVarint()) {
             var view = ViewState(view: try reader.readString())
             for _ in 0..<(try reader.readVarint()) {
@@ -60,6 +70,7 @@ public struct LogState: Equatable, Sendable {
                 view.segments.append(SegmentState(name: name, length: try reader.readVarint()))
             }
             for _ in 0..<(try reader.readVarint()) { view.parts.append(try reader.readString()) }
+            if format > 1 { view.newestCreated = try reader.read(Int64.self) }
             views.append(view)
         }
     }

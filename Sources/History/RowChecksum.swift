@@ -17,6 +17,18 @@ public struct RowChecksum: Equatable, Sendable {
     public init() {}
 
     public mutating func add(_ buffer: RowBuffer) {
+        checksum &+= RowChecksum.sum(buffer)
+        rows += buffer.count
+    }
+
+    /// Takes rows back that were added.
+    public mutating func remove(_ buffer: RowBuffer) {
+        checksum &-= RowChecksum.sum(buffer)
+        rows -= buffer.count
+    }
+
+    private static func sum(_ buffer: RowBuffer) -> UInt64 {
+        var checksum: UInt64 = 0
         unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.blockRows) { hashes in
             unsafe withUnsafeTemporaryAllocation(of: Int64.self, capacity: Self.blockRows) { texts in
                 var row = 0
@@ -27,7 +39,7 @@ public struct RowChecksum: Equatable, Sendable {
                 }
             }
         }
-        rows += buffer.count
+        return checksum
     }
 
     public mutating func add(_ other: RowChecksum) {

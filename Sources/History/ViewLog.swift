@@ -36,6 +36,8 @@ public final class ViewLog {
     private var sealed: [LogState.SegmentState] = []
     private var conversions: [Conversion] = []
     private var committing: [Conversion] = []
+    /// The greatest `created` so far, those of earlier runs included.
+    private var newestCreated = Int64.min
     /// Rows that went in since the start.
     public private(set) var rowCount = 0
 
@@ -107,9 +109,17 @@ public final class ViewLog {
         }
     }
 
-    /// Takes all rows of a buffer, which may be reused then. `created` is now, in microseconds.
-    public func append(_ rows: RowBuffer, created: Int64) throws(HistoryError) {
+    /// Rows of this run are newer by `created` than those that the last commit knew of, whichever thread's they were.
+    public func goOn(from states: [LogState.ViewState]) {
+        for state in states where state.view == name { newestCreated = max(newestCreated, state.newestCreated) }
+    }
+
+    /// Takes all rows of a buffer, which may be reused then. `created` is now, in microseconds: the rows get a later instant if
+    /// earlier ones have that already, so that of two rows of one event the one that was made last is the newest.
+    public func append(_ rows: RowBuffer, created now: Int64) throws(HistoryError) {
         guard rows.count > 0 else { return }
+        let created = max(now, newestCreated == .min ? now : newestCreated + 1)
+        newestCreated = created
         if keepsSegments {
             if open == nil {
                 open = try SegmentWriter(folder: "\(folder)/_segments", name: "\(unique)-\(sequence).segment")
@@ -117,11 +127,11 @@ public final class ViewLog {
             }
             try open?.append(rows, created: created)
         }
-        gather(rows, created: created)
+        gather(rows, created: created, now: now)
         rowCount += rows.count
     }
 
-    private func gather(_ rows: RowBuffer, created: Int64) {
+    private func gather(_ rows: RowBuffer, created: Int64, now: Int64) {
         var from = 0
         while from < rows.count {
             let day = DayRows.day(of: rows.times[from])
@@ -132,7 +142,7 @@ public final class ViewLog {
             from = to
         }
         gathered += rows.count
-        if gatheredSince == nil { gatheredSince = created }
+        if gatheredSince == nil { gatheredSince = now }
     }
 
     private func newDay(_ day: Int64, rows: Int) -> DayRows {
@@ -209,6 +219,7 @@ public final class ViewLog {
         var unsynced = closed
         closed = []
         var state = LogState.ViewState(view: name)
+        state.newestCreated = newestCreated
         committing = conversions.filter { $0.unwritten == 0 }
         conversions.removeAll { $0.unwritten == 0 }
         state.parts = committing.flatMap { $0.parts.map(\.name) }
@@ -263,7 +274,7 @@ public final class ViewLog {
         let rows = RowBuffer(entity: entityTypes, values: valueTypes, capacity: Bounds.rowBufferRows)
         for segment in segments {
             let reader = try SegmentReader(path: "\(folder)/_segments/\(segment.name)", committed: segment.length)
-            while let created = try reader.next(into: rows) { gather(rows, created: created) }
+            while let created = try reader.next(into: rows) { gather(rows, created: created, now: created) }
             sealed.append(segment)
         }
     }

@@ -9,6 +9,8 @@ struct FeatureReader {
     let checker: ExpressionChecker
     /// The view's own.
     let resolution: Resolution?
+    /// The source's.
+    let late: LateEvents
     /// Columns of the view's offline log so far.
     var takenNames: Set<String>
     private(set) var inputs: [InputPlan] = []
@@ -21,10 +23,13 @@ struct FeatureReader {
         var condition: Expression?
     }
 
-    init(reader: PipelineReader, checker: ExpressionChecker, resolution: Resolution?, takenNames: Set<String>) {
+    init(
+        reader: PipelineReader, checker: ExpressionChecker, resolution: Resolution?, late: LateEvents, takenNames: Set<String>
+    ) {
         self.reader = reader
         self.checker = checker
         self.resolution = resolution
+        self.late = late
         self.takenNames = takenNames
     }
 
@@ -93,6 +98,12 @@ struct FeatureReader {
         -> Bool
     {
         guard let resolution else { return true }
+        guard late == .drop else {
+            reader.report(
+                node.position, "the source applies late events, which may come into a time of which only sums are kept",
+                expected: "'resolution: exact', or a source with 'late: drop'")
+            return false
+        }
         let isMadeOfSums =
             function.needs.isDisjoint(with: [.ends, .distinct])
             && !(argument?.type == .string && function.needs.contains(.extremes))

@@ -9,6 +9,7 @@ struct CheckedSource {
     /// Whether all of the declared fields are known; names that are not are no error of a view's then.
     var hasAllFields: Bool
     var key: Int?
+    var late = LateEvents.drop
     var plan: SourcePlan?
 
     mutating func store(_ position: Int) {
@@ -18,7 +19,7 @@ struct CheckedSource {
 
 extension PipelineReader {
     private static let sourceKeys = [
-        "topic", "format", "key", "event_time", "out_of_orderness", "idle_timeout", "max_ahead", "archive", "fields",
+        "topic", "format", "key", "event_time", "out_of_orderness", "idle_timeout", "max_ahead", "late", "archive", "fields",
     ]
 
     func source(_ node: YAMLNode, _ name: YAMLScalar) -> CheckedSource {
@@ -37,14 +38,16 @@ extension PipelineReader {
         let outOfOrderness = keys["out_of_orderness"].map { duration($0, of: "'out_of_orderness'") } ?? .zero
         let idleTimeout = keys["idle_timeout"].map { duration($0, of: "'idle_timeout'") } ?? .seconds(30)
         let maxAhead = keys["max_ahead"].map { duration($0, of: "'max_ahead'") } ?? .seconds(3600)
+        let late = keys["late"].map { word($0, of: "late", as: LateEvents.self) } ?? .drop
+        source.late = late ?? .drop
         let archive = keys["archive"].map { word($0, of: "archive", as: Answer.self).map { $0 == .true } } ?? false
-        guard let topic, let format, let eventTime, let outOfOrderness, let idleTimeout, let maxAhead, let archive,
+        guard let topic, let format, let eventTime, let outOfOrderness, let idleTimeout, let maxAhead, let late, let archive,
             source.hasAllFields
         else { return source }
         source.plan = SourcePlan(
             name: name.text, topic: topic, format: format, fields: source.fields, key: source.key, eventTime: eventTime,
             outOfOrderness: outOfOrderness, idleTimeout: idleTimeout, maxAhead: maxAhead,
-            archive: archive)
+            archive: archive, late: late)
         source.store(eventTime)
         if let key = source.key { source.store(key) }
         return source

@@ -25,7 +25,7 @@ extension PipelineReader {
         let condition = keys["where"].flatMap { self.condition($0, of: "'where'", checker) }
         let resolution = keys["resolution"].map { self.resolution($0) } ?? .some(nil)
         var features = FeatureReader(
-            reader: self, checker: checker, resolution: resolution ?? nil,
+            reader: self, checker: checker, resolution: resolution ?? nil, late: source.late,
             takenNames: Self.reservedColumns.union((entity ?? []).map { source.fields[$0].name }))
         if let node = keys["features"] { features.read(node) }
         guard let entity, let snapshots, let serveAt, let bounds, resolution != nil else { return nil }
@@ -36,10 +36,15 @@ extension PipelineReader {
         {
             expression.forEachField { sources[position].store($0) }
         }
-        return ViewPlan(
+        var view = ViewPlan(
             name: name.text, source: position, entity: entity, condition: condition, snapshots: snapshots, serveAt: serveAt,
             bounds: bounds, inputs: features.inputs, values: features.values,
             isPartitionedByEntity: source.key.map(entity.contains) ?? false)
+        if source.late == .apply {
+            view.lateReach = view.retention ?? .endless
+            view.keepsOrder = snapshots == .final
+        }
+        return view
     }
 
     private func sourcePosition(_ node: YAMLNode, _ sources: [CheckedSource]) -> Int? {

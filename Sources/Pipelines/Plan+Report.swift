@@ -22,6 +22,7 @@ extension Plan {
             ["idle timeout", source.idleTimeout.text],
             ["max ahead", source.maxAhead.text],
         ]
+        if source.late == .apply { rows.append(["late", "apply: rows that count a late event are written again"]) }
         if source.archive { rows.append(["archive", "the events that are applied"]) }
         let fields = source.fields.map { field in
             let unit = field.type == .timestamp ? "(\(field.unit.rawValue))" : ""
@@ -44,6 +45,10 @@ extension Plan {
             ["bounds", view.bounds.rawValue],
             ["retention", view.retention.map(\.text) ?? "lifetime"],
         ]
+        if let reach = view.lateReach {
+            let kept = view.kept.map { ", events are kept for \($0.text)" } ?? ""
+            rows.append(["late", reach == .endless ? "however late" : "up to \(reach.text) behind the watermark\(kept)"])
+        }
         if let resolution = view.resolution {
             rows.append(["resolution", "exact up to \(resolution.events) events, then to \(resolution.step.text)"])
         }

@@ -34,12 +34,13 @@ public struct SourcePlan: Sendable {
     public var maxAhead: TimeSpan
     /// Whether the events that are applied are kept as Parquet beside the rows.
     public var archive: Bool
+    public var late: LateEvents
 
     public enum Format: String, CaseIterable, Sendable { case json }
 
     public init(
         name: String, topic: String, format: Format, fields: [RecordField], key: Int?, eventTime: Int,
-        outOfOrderness: TimeSpan, idleTimeout: TimeSpan, maxAhead: TimeSpan, archive: Bool = false
+        outOfOrderness: TimeSpan, idleTimeout: TimeSpan, maxAhead: TimeSpan, archive: Bool = false, late: LateEvents = .drop
     ) {
         self.name = name
         self.topic = topic
@@ -51,7 +52,16 @@ public struct SourcePlan: Sendable {
         self.idleTimeout = idleTimeout
         self.maxAhead = maxAhead
         self.archive = archive
+        self.late = late
     }
+}
+
+/// What becomes of an event at or before its partition's watermark.
+public enum LateEvents: String, CaseIterable, Sendable {
+    /// It is set aside.
+    case drop
+    /// It enters the views whose windows still reach it, and rows that are out and count it are written again.
+    case apply
 }
 
 public struct ViewPlan: Sendable {
@@ -72,8 +82,12 @@ public struct ViewPlan: Sendable {
     /// Whether an entity's events all come from one partition of the topic, so that a slice is a partition.
     /// Otherwise events are exchanged by the entity's hash.
     public var isPartitionedByEntity: Bool
-    /// Whether logs keep the order of events of one instant though no value asks for it: see `KeptPlan`.
+    /// Whether logs keep each event's partition and offset though no value asks for the order of events of one instant: a state
+    /// that has them goes on so (see `KeptPlan`), and rows that late events correct are known by them.
     public var keepsOrder = false
+    /// How far behind its partition's watermark an event still enters: the reach of all values that the file gives the view, also
+    /// where a run needs only some of them. `endless` where one is lifetime; nil: late events do not enter.
+    public var lateReach: TimeSpan?
 
     public init(
         name: String, source: Int, entity: [Int], condition: Expression?, snapshots: SnapshotMode, serveAt: ServeAt,

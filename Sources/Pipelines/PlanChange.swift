@@ -110,6 +110,7 @@ public struct PlanChange: Sendable {
             ("event time", eventTime(old), eventTime(new)),
             ("out of orderness", old.outOfOrderness.text, new.outOfOrderness.text),
             ("idle timeout", old.idleTimeout.text, new.idleTimeout.text), ("max ahead", old.maxAhead.text, new.maxAhead.text),
+            ("late", old.late.rawValue, new.late.rawValue),
         ]
         var properties = rows.filter { $0.1 != $0.2 }.map { Item(name: $0.0, kind: .changed, note: was($0.1, $0.2)) }
         if let bound = properties.firstIndex(where: { $0.name == "out of orderness" }) {

@@ -29,6 +29,13 @@ extension ViewPlan {
     /// The same for the values that are exact however many events there are.
     public var exactReach: TimeSpan? { reach(of: values.filter { $0.resolution == nil }) }
 
+    /// How far behind its watermark the state is asked for events, where rows that are out may still be corrected: a row at the end
+    /// of the reach of a late event has a reach of its own. nil: all there ever was.
+    public var kept: TimeSpan? {
+        guard lateReach != nil, snapshots != .none else { return retention }
+        return retention.map { $0 + $0 }
+    }
+
     /// How long before an instant the newest event lies that some value at that instant does not see yet.
     public var delayMax: TimeSpan { values.map(\.delay).max() ?? .zero }
 

@@ -92,6 +92,7 @@ struct ViewComparison {
         compare("snapshots", old.snapshots.rawValue, new.snapshots.rawValue, nil)
         compare("serve at", old.serveAt.rawValue, new.serveAt.rawValue, nil)
         compareRetention(into: &items)
+        compareLate(into: &items)
         return items
     }
 
@@ -104,6 +105,23 @@ struct ViewComparison {
             Item(
                 name: "retention", kind: .changed,
                 note: "\(PlanChange.was(old.retention?.text ?? "lifetime", reach.text)): what is older leaves the state"))
+    }
+
+    /// Rows are corrected as far as the state knows which they are, and has the events that they need.
+    private func compareLate(into items: inout [Item]) {
+        func word(_ view: ViewPlan) -> String { (view.lateReach == nil ? LateEvents.drop : .apply).rawValue }
+        var item = Item(name: "late", kind: .changed, note: PlanChange.was(word(old), word(new)))
+        if new.lateReach != nil && new.keepsOrder && !old.isOrdered {
+            if word(old) == word(new) { (item.kind, item.note) = (.unchanged, "") }
+            items.append(item)
+            items[items.count - 1].backfill = ["the state does not know which rows its events have: none could be corrected"]
+        } else if word(old) != word(new) {
+            if let kept = old.kept, new.kept.map({ kept < $0 }) ?? true {
+                item.note +=
+                    ": rows that need events older than the \(kept.text) that the state keeps are not corrected, but counted"
+            }
+            items.append(item)
+        }
     }
 
     /// Fields that an expression of the new view reads, and that records gave other values before; with how they were declared.

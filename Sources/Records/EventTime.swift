@@ -28,6 +28,8 @@ public struct TimeSpan: Hashable, Comparable, Sendable, BitwiseCopyable {
     @inlinable public init(microseconds: Int64) { self.microseconds = microseconds }
 
     public static let zero = TimeSpan(microseconds: 0)
+    /// Longer than any that a pipeline file may state.
+    public static let endless = TimeSpan(microseconds: .max)
     @inlinable public static func milliseconds(_ n: Int64) -> TimeSpan { TimeSpan(microseconds: n * 1_000) }
     @inlinable public static func seconds(_ n: Int64) -> TimeSpan { TimeSpan(microseconds: n * 1_000_000) }
 

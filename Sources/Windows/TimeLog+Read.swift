@@ -7,6 +7,9 @@ public struct LogPosition: BitwiseCopyable, Equatable, Sendable {
     @usableFromInline var group: Int
     @usableFromInline var chunk: Int
     @usableFromInline var row: Int
+
+    /// Moves behind the next event. Requires: there is one in the chunk.
+    public mutating func step() { row &+= 1 }
 }
 
 /// Where an edge lay in a log when it was last looked for.
@@ -268,6 +271,21 @@ extension TimeLog {
             }
             groupIndex &-= 1
         }
+    }
+
+    /// The event behind a place, which moves to the chunk that has it; nil at the end.
+    public func event(at place: inout LogPosition, _ layout: LogLayout) -> LogRow? {
+        guard hasManyChunks else { return isEmpty || place.row == chunk.count ? nil : LogRow(chunk: chunk, row: place.row) }
+        while place.group < tree.count {
+            let group = tree.group(place.group, layout)
+            while place.chunk < group.count {
+                let chunk = group[place.chunk]
+                if place.row < chunk.count { return LogRow(chunk: chunk, row: place.row) }
+                (place.chunk, place.row) = (place.chunk + 1, 0)
+            }
+            (place.group, place.chunk, place.row) = (place.group + 1, 0, 0)
+        }
+        return nil
     }
 
     /// All chunks, oldest first.

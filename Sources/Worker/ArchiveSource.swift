@@ -8,7 +8,7 @@ protocol InputSource: AnyObject {
     ///
     /// - Parameters:
     ///   - limit: what the event time of a record without a time stamp may not pass.
-    ///   - to: a partition is done once its watermark has come here: what is not late after that is at or after it.
+    ///   - to: a partition is done once all that may still enter a view from it is at or after this.
     func feed(_ task: SourceTask, limit: EventTime, to: EventTime, isFinal: Bool) throws(WorkerError) -> Bool
     /// How much was read, of how much: nil where that is not known.
     var progress: (done: Int64, total: Int64?) { get }
@@ -45,7 +45,7 @@ final class ArchiveSource: InputSource {
             var left = lanes.count == 1 ? Bounds.batchRecords : Bounds.laneRecords
             while left > 0 && !task.isFull && task.records.text.count < Bounds.batchBytes {
                 // A lane of many partitions is read to its end: which of them it brings next nobody knows.
-                let isPast = to < .distantFuture && lane.partition.map { task.watermark(of: $0) >= to } ?? false
+                let isPast = to < .distantFuture && lane.partition.map { task.closed($0) >= to } ?? false
                 guard !isPast, let event = try next(lane) else {
                     lanes.remove(at: index)
                     for partition in lane.partition.map({ [$0] }) ?? reader.partitions {
@@ -91,12 +91,12 @@ extension FileSource: InputSource {
     func feed(_ task: SourceTask, limit: EventTime, to: EventTime, isFinal: Bool) throws(WorkerError) -> Bool {
         var bytes = 0
         let now = Clock.monotonic()
-        var isOver = task.watermark(of: 0) >= to
+        var isOver = task.closed(0) >= to
         if !isOver {
             let goesOn = try unsafe forEachLine { (line, number) throws(WorkerError) in
                 unsafe bytes += line.value?.count ?? 0
                 unsafe try task.accept(line, partition: 0, offset: number, timestamp: nil, limit: limit, key: nil, now: now)
-                isOver = task.currentWatermark >= to
+                isOver = task.currentClosed >= to
                 return !task.isFull && bytes < Bounds.batchBytes && !isOver
             }
             isOver = isOver || !goesOn || isExhausted

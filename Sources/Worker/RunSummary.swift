@@ -6,8 +6,12 @@ public struct RunSummary: Sendable {
         public var name: String
         /// Applied records first, then rejected ones by `RejectionReason`'s order.
         public var counters: [UInt64]
+        /// Those of the applied records that were late.
+        public var lateApplied: UInt64 = 0
 
         public var applied: UInt64 { counters[0] }
+        /// Records at or before their partition's watermark, applied or not.
+        public var late: UInt64 { lateApplied + rejected(.late) }
         public func rejected(_ reason: RejectionReason) -> UInt64 {
             counters[1 + RejectionReason.allCases.firstIndex(of: reason)!]
         }
@@ -18,6 +22,11 @@ public struct RunSummary: Sendable {
         public var rows: Int
         /// Where rows were not written.
         public var checksum: UInt64?
+        /// Of the rows, how often one was made again because a late event came that it counts.
+        public var corrected = 0
+        /// Late events that have no row, because events that it needs had left the state; nor were all rows made again that count
+        /// them.
+        public var missed = 0
     }
 
     public var sources: [Source] = []

@@ -12,8 +12,8 @@ final class ShardThread: @unchecked Sendable {
     let inbox = Channel<ShardMessage>(capacity: Bounds.turnsWaiting)
     private let context: ShardContext
     private let index: Int
-    private var shards: [ShardID: ShardSeat] = [:]
-    private var views: [ViewSeat]
+    private(set) var shards: [ShardID: ShardSeat] = [:]
+    private(set) var views: [ViewSeat]
     /// The archives of the sources, where there is a log. Only one thread gets a source's events.
     private let archives: [ViewLog]
     /// Those of the views, and the archives.
@@ -28,7 +28,7 @@ final class ShardThread: @unchecked Sendable {
     private var thread: WorkThread?
 
     /// A shard and what the last commit wrote of it.
-    private final class ShardSeat {
+    final class ShardSeat {
         var shard: Shard
         var committed: Checkpoint.ShardState
         /// Where rows see what had arrived: the events and rows whose turn has not come.
@@ -43,10 +43,12 @@ final class ShardThread: @unchecked Sendable {
     }
 
     /// Where the rows of a view go on this thread.
-    private struct ViewSeat {
+    struct ViewSeat {
         var rows: RowBuffer
         var log: ViewLog?
         var checksum = RowChecksum()
+        /// Rows that were written again.
+        var corrected = 0
     }
 
     init(_ context: ShardContext, index: Int) {
@@ -91,6 +93,9 @@ final class ShardThread: @unchecked Sendable {
         guard let directory = context.options.logDirectory else { return }
         try ViewLog.publishParts(of: states, without: logs, directory: directory)
     }
+
+    /// Rows of this run are newer than those of the last commit, whatever the clock says.
+    func goOn(from states: [LogState.ViewState]) { for log in logs { log.goOn(from: states) } }
 
     /// Takes a shard over from the last commit. Before the thread starts.
     func restore(_ id: ShardID, _ state: Checkpoint.ShardState, _ store: StateStore) throws(StoreError) {
@@ -142,6 +147,7 @@ final class ShardThread: @unchecked Sendable {
     // MARK: - One turn
 
     private func turn(_ batches: [ShardEvents], _ watermarks: [EventTime]) throws {
+        var corrected: [ShardID] = []
         for batch in batches {
             let seat = shards[batch.shard] ?? makeSeat(batch.shard, Checkpoint.ShardState())
             if context.programs[batch.shard.view].visibility == .arrival {
@@ -152,9 +158,14 @@ final class ShardThread: @unchecked Sendable {
             if rows.room < batch.events.count { try flushRows(batch.shard.view) }
             seat.shard.locate(batch.events)
             try bring(seat, batch.shard)
+            if seat.shard.noteLate(batch.events, retracts: views[batch.shard.view].log == nil) {
+                corrected.append(batch.shard)
+                try retract(seat, batch.shard.view)
+            }
             seat.shard.apply(batch.events, rows: rows)
             context.batches[batch.shard.view].put(batch.events)
         }
+        if !corrected.isEmpty { try correct(corrected) }
         self.watermarks = watermarks
         for id in order { try finish(id, now: false) }
         publishBytes()
@@ -231,15 +242,18 @@ final class ShardThread: @unchecked Sendable {
         try store.bring(&seat.shard, context.stored(id))
     }
 
-    private func flushRows(_ view: Int) throws {
+    func flushRows(_ view: Int, _ kind: RowKind = .new) throws {
         let rows = views[view].rows
         guard rows.count > 0 else { return }
         context.options.filter?.apply(to: rows)
-        context.rowsOut.add(rows.count, ordering: .relaxed)
+        if kind == .new { context.rowsOut.add(rows.count, ordering: .relaxed) }
+        if kind == .corrected { views[view].corrected += rows.count }
         if let join = context.options.join {
             try join.take(rows, view: view, thread: index)
         } else if let log = views[view].log {
             try log.append(rows, created: Clock.now().microseconds)
+        } else if kind == .retracted {
+            views[view].checksum.remove(rows)
         } else {
             views[view].checksum.add(rows)
         }
@@ -289,7 +303,7 @@ final class ShardThread: @unchecked Sendable {
             let seat = shards[id]!
             let program = context.programs[id.view]
             if commit.raisesHorizon {
-                seat.shard.expiredThrough = max(seat.shard.expiredThrough, program.reach(at: seat.shard.finishedThrough))
+                seat.shard.expiredThrough = max(seat.shard.expiredThrough, program.kept(at: seat.shard.finishedThrough))
             }
             let idleMax = commit.idleShare.map { Int($0 * Double(seat.shard.dirtyCount)) }
             rows.append(&seat.shard, context.stored(id), before: seat.committed, idleMax: idleMax)
@@ -302,7 +316,7 @@ final class ShardThread: @unchecked Sendable {
         if context.options.stateDirectory != nil {
             for log in self.logs {
                 let (state, segments) = log.commitState(syncsNames: true)
-                if !state.segments.isEmpty || !state.parts.isEmpty { logs.append(state) }
+                if !state.isEmpty { logs.append(state) }
                 unsynced.append(segments)
             }
         }
@@ -361,7 +375,12 @@ final class ShardThread: @unchecked Sendable {
     }
 
     func checksum(of view: Int) -> RowChecksum { views[view].checksum }
-    func rowCount(of view: Int) -> Int { views[view].log?.rowCount ?? views[view].checksum.rows }
+    /// Each counted once, however often it was made.
+    func rowCount(of view: Int) -> Int {
+        views[view].log.map { $0.rowCount - views[view].corrected } ?? views[view].checksum.rows
+    }
+    func correctedCount(of view: Int) -> Int { views[view].corrected }
+    func missed(of view: Int) -> Int { shards.reduce(0) { $1.key.view == view ? $0 + $1.value.shard.missed : $0 } }
     var behind: Int { shards.values.reduce(0) { $0 + $1.shard.behind } }
     var overflows: Int { shards.values.reduce(0) { $0 + $1.shard.overflows } }
     var entityCount: Int { shards.values.reduce(0) { $0 + $1.shard.entityCount } }

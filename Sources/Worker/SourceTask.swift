@@ -36,6 +36,10 @@ final class SourceTask {
     private let deadLetters: DeadLetters
     private let samples: KeySamples?
     private var applied: UInt64 = 0
+    /// Those of the applied records that were late.
+    private(set) var lateApplied: UInt64 = 0
+    /// Of the records that are gathered.
+    private var late: [LateRecord] = []
     /// In the order of `RejectionReason`.
     private var rejected = [UInt64](repeating: 0, count: RejectionReason.allCases.count)
     /// Applied records first, then rejected ones in the order of `RejectionReason`.
@@ -44,6 +48,9 @@ final class SourceTask {
     /// As last asked for.
     var lastWatermark: EventTime { emitted }
     private let outOfOrderness: TimeSpan
+    private let appliesLate: Bool
+    /// Of the views that read the source: how far behind a watermark late events enter them.
+    private let closings: [ViewProgram]
     private let entityDecimals: [Int]
 
     /// - Parameter hasLog: whether there is a place for an archive.
@@ -61,8 +68,10 @@ final class SourceTask {
         expressions = ExpressionEvaluator(
             EventRouter.expressions(of: views.map(\.program.plan)), capacity: Bounds.batchRecords)
         var first = 0
+        closings = views.map(\.program)
         routers = views.map { ($0.index, EventRouter($0.program, firstExpression: &first)) }
         outOfOrderness = plan.outOfOrderness
+        appliesLate = plan.late == .apply
         samples = plan.key.map { KeySamples(field: plan.fields[$0].name, source: plan.name, column: $0) }
         entityDecimals = Set(views.flatMap(\.program.plan.entity)).sorted().filter {
             if case .decimal = plan.fields[$0].type { true } else { false }
@@ -75,9 +84,11 @@ final class SourceTask {
             partitions[partition] = PartitionProgress(
                 nextOffset: position.nextOffset, newest: position.newest, lastRecordAt: now)
         }
-        if state.counters.count == counters.count {
+        // A state that an earlier version wrote knows of no late events that were applied.
+        if state.counters.count >= counters.count {
             applied = state.counters[0]
-            rejected = Array(state.counters.dropFirst())
+            rejected = Array(state.counters[1..<counters.count])
+            lateApplied = state.counters.count > counters.count ? state.counters[counters.count] : 0
         }
     }
 
@@ -87,7 +98,7 @@ final class SourceTask {
         for (partition, progress) in partitions {
             state.positions[partition] = Checkpoint.Position(nextOffset: progress.nextOffset, newest: progress.newest)
         }
-        state.counters = counters
+        state.counters = counters + [lateApplied]
         return state
     }
 
@@ -142,6 +153,16 @@ final class SourceTask {
     }
 
     func watermark(of partition: Int32) -> EventTime { newest(of: partition).map { $0 - outOfOrderness } ?? .distantPast }
+
+    /// The instant at or before which no record of a partition can enter any view any more.
+    func closed(_ partition: Int32) -> EventTime { closed(at: watermark(of: partition)) }
+    /// Of the partition whose record came last.
+    var currentClosed: EventTime { closed(at: currentWatermark) }
+
+    private func closed(at watermark: EventTime) -> EventTime {
+        guard appliesLate else { return watermark }
+        return closings.reduce(watermark) { min($0, $1.closed(at: watermark)) }
+    }
 
     /// Of the partition whose record came last: its watermark, and its newest event time if it has one.
     var currentWatermark: EventTime { current.newest - outOfOrderness }
@@ -238,6 +259,10 @@ final class SourceTask {
     @inline(__always)
     private func apply(_ row: Int, _ partition: Int32, _ offset: Int64, _ timestamp: EventTime?) {
         applied += 1
+        if appliesLate && isLate(EventTime(microseconds: records.times[row])) {
+            lateApplied += 1
+            late.append(LateRecord(row: row, watermark: currentWatermark))
+        }
         current.newest = max(current.newest, EventTime(microseconds: records.times[row]))
         records.partitions[row] = partition
         records.offsets[row] = offset
@@ -249,8 +274,7 @@ final class SourceTask {
     private func check(_ row: Int, limit: EventTime) -> Rejection? {
         let time = EventTime(microseconds: records.times[row])
         if time > limit { return ahead(time, limit) }
-        // The first record of a partition is never late.
-        if current.newest > .distantPast && time <= current.newest - outOfOrderness { return late(time) }
+        if isLate(time) && (!appliesLate || time <= currentClosed) { return lateRejection(time) }
         return entityDecimals.isEmpty ? nil : checkDecimals(row)
     }
 
@@ -260,11 +284,16 @@ final class SourceTask {
             "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) lies past \(limit.rfc3339()), the furthest allowed")
     }
 
-    private func late(_ time: EventTime) -> Rejection {
-        let watermark = current.newest - outOfOrderness
+    /// The first record of a partition is never late.
+    @inline(__always)
+    private func isLate(_ time: EventTime) -> Bool { current.newest > .distantPast && time <= currentWatermark }
+
+    private func lateRejection(_ time: EventTime) -> Rejection {
+        let reach = appliesLate ? ", nor within reach of a view's windows" : ""
         return Rejection(
             .late,
-            "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) is not after the watermark \(watermark.rfc3339())")
+            "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) is not after the watermark"
+                + " \(currentWatermark.rfc3339())\(reach)")
     }
 
     private func checkDecimals(_ row: Int) -> Rejection? {
@@ -286,9 +315,10 @@ final class SourceTask {
         expressions.evaluate(records)
         for (view, router) in routers {
             router.route(
-                records, expressions, sliceCount: router.program.plan.isPartitionedByEntity ? nil : sliceCount
+                records, expressions, sliceCount: router.program.plan.isPartitionedByEntity ? nil : sliceCount, late: late
             ) { target(view, $0) }
         }
+        late.removeAll(keepingCapacity: true)
         records.removeAll()
     }
 

@@ -78,7 +78,7 @@ final class TopicReader: @unchecked Sendable {
                     ends[index][partition] = high
                     let position = tasks[index].nextOffset(of: partition) ?? 0
                     let next = max(low, position)
-                    let isPast = tasks[index].watermark(of: partition) >= to
+                    let isPast = tasks[index].closed(partition) >= to
                     if 0 < position && position < low && !isPast {
                         throw Self.gone("\(key) begins at offset \(low), not \(position)")
                     }

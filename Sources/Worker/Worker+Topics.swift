@@ -109,8 +109,8 @@ extension Worker {
                 isFirst = false
                 topics.tookFirst(index, partition, newest)
             }
-            // What is not late after this comes at or after `to`, whatever the partition still holds.
-            if task.currentWatermark >= to {
+            // What enters a view after this comes at or after `to`, whatever the partition still holds.
+            if task.currentClosed >= to {
                 topics.finish(index, partition)
                 break
             }

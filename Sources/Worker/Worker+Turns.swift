@@ -39,11 +39,13 @@ extension Worker {
         statusLoggedAt = now
         recordsLogged = figures.records
         let rejected = tasks.reduce(0) { $0 + $1.counters.dropFirst().reduce(0, +) }
+        let lateApplied = tasks.reduce(0) { $0 + $1.lateApplied }
+        let lateText = lateApplied > 0 ? ", \(lateApplied) late applied" : ""
         let latency = context.latencies.current
         let latencyText = latency.since(latencyLogged).text
         latencyLogged = latency
         log.info(
-            "\(figures.records) records, \(Int(rate))/s, lag \(figures.lag.map(String.init) ?? "-"), watermark \(figures.watermark > .distantPast ? figures.watermark.rfc3339() : "-"), \(figures.rows) rows, \(rejected) set aside\(latencyText.isEmpty ? "" : ", \(latencyText)")"
+            "\(figures.records) records, \(Int(rate))/s, lag \(figures.lag.map(String.init) ?? "-"), watermark \(figures.watermark > .distantPast ? figures.watermark.rfc3339() : "-"), \(figures.rows) rows, \(rejected) set aside\(lateText)\(latencyText.isEmpty ? "" : ", \(latencyText)")"
         )
     }
 
@@ -52,6 +54,8 @@ extension Worker {
     func watermarks(sending task: SourceTask? = nil) -> [EventTime] {
         let now = options.isBounded ? nil : Clock.monotonic()
         let bySource = tasks.map { $0 === task || $0.records.count == 0 ? $0.watermark(now: now) : $0.lastWatermark }
+        // A row that is asked for waits until no late event can change it any more.
+        guard options.join == nil else { return programs.map { $0.closed(at: bySource[$0.plan.source]) } }
         return plan.views.map { bySource[$0.source] }
     }
 

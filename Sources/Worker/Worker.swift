@@ -129,7 +129,9 @@ public final class Worker: @unchecked Sendable {
         if options.stateDirectory != nil {
             let earlier = options.logDirectory.flatMap { adoption?.earlierLogs(directory: $0, run: run) } ?? []
             do throws(HistoryError) {
-                try threads[0].recoverLogs(try LogState(decoding: checkpoint?.offlineLog ?? []).views, earlier: earlier)
+                let states = try LogState(decoding: checkpoint?.offlineLog ?? []).views
+                for thread in threads { thread.goOn(from: states) }
+                try threads[0].recoverLogs(states, earlier: earlier)
             } catch { throw WorkerError(error) }
         }
         if let checkpoint, let store {
@@ -198,7 +200,8 @@ public final class Worker: @unchecked Sendable {
     private func summary() -> RunSummary {
         var summary = RunSummary()
         for task in tasks {
-            summary.sources.append(RunSummary.Source(name: task.plan.name, counters: task.counters))
+            summary.sources.append(
+                RunSummary.Source(name: task.plan.name, counters: task.counters, lateApplied: task.lateApplied))
         }
         for view in plan.views.indices {
             var checksum = RowChecksum()
@@ -206,7 +209,9 @@ public final class Worker: @unchecked Sendable {
             summary.views.append(
                 RunSummary.View(
                     name: plan.views[view].name, rows: threads.reduce(0) { $0 + $1.rowCount(of: view) },
-                    checksum: options.logDirectory == nil ? checksum.checksum : nil))
+                    checksum: options.logDirectory == nil ? checksum.checksum : nil,
+                    corrected: threads.reduce(0) { $0 + $1.correctedCount(of: view) },
+                    missed: threads.reduce(0) { $0 + $1.missed(of: view) }))
         }
         summary.behind = threads.reduce(0) { $0 + $1.behind }
         summary.latency = context.latencies.current

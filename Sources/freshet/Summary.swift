@@ -8,11 +8,18 @@ extension RunSummary {
         for source in sources {
             let rejected = RejectionReason.allCases.filter { source.rejected($0) > 0 }
                 .map { ", \(source.rejected($0)) \($0.rawValue)" }.joined()
-            lines.append("source \(source.name): \(source.applied) events applied\(rejected)")
+            let late = source.lateApplied > 0 ? ", \(source.lateApplied) of them late" : ""
+            lines.append("source \(source.name): \(source.applied) events applied\(late)\(rejected)")
         }
         for view in views {
             let checksum = view.checksum.map { ", checksum \(hexadecimal($0))" } ?? ""
-            lines.append("view \(view.name): \(view.rows) rows\(checksum)")
+            let corrected = view.corrected > 0 ? ", \(view.corrected) corrections" : ""
+            lines.append("view \(view.name): \(view.rows) rows\(corrected)\(checksum)")
+            if view.missed > 0 {
+                lines.append(
+                    "view \(view.name): \(view.missed) late events have no row, and not all rows that count them were corrected: events that those need had left the state"
+                )
+            }
         }
         if behind > 0 {
             lines.append(

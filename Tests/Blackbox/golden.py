@@ -73,6 +73,14 @@ CASES = [
          [on_card(count("1h"), where=IS_ONLINE)],
          [event(0, online=True), event(10, "b", online=False), event(5, online=True), event(5.001, online=True), event(4, "c", online=True),
           event(3, "d", online=False), event(11, online=True)]),
+    case("late_apply", "With `late: apply` a late event enters the views whose windows reach back to it from the watermark, and the rows that\n"
+         "count it are written again: the newest of each stands here. At 12:01:05 the watermark is at 12:01:00.",
+         [on_card(count("1m"), Feature("sum", "sum", ("1m",), FRAUD), name="minute"),
+          on_card(count("30s", delay="10s"), Feature("last", "last", ("40s",), FRAUD), name="delayed", bounds="[]"),
+          on_card(count("lifetime"), name="all"), on_card(count("1m"), name="arrival", snapshots="arrival")],
+         [event(0, fraud=1), event(5, "b", fraud=2), event(20, fraud=4), event(65, "b", fraud=8), event(0.001, fraud=16), event(0, fraud=32),
+          event(20, fraud=64), event(50, fraud=128), event(60, fraud=256), event(-1, "c", fraud=512), event(66, fraud=1024)],
+         Source("payments", FIELDS, event_time="at", out_of_orderness="5s", late="apply")),
     case("lifetime", "`lifetime` has no left end; a delay still moves its right end.",
          [on_card(count("lifetime", "1h"), Feature("total", "sum", ("lifetime",), AMOUNT), Feature("old", "sum", ("lifetime",), AMOUNT, delay="1d"))],
          [event(day * 86400, amount=f"{day}.50") for day in (0, 1, 2, 40, 100)]),
@@ -143,7 +151,7 @@ def row_types(pipeline: Pipeline, view: View) -> dict[str, str]:
 def files(pipeline: Pipeline, lines: list[str]) -> dict[str, str]:
     """A folder's files by path."""
     source, arrivals = pipeline.sources[0], oracle.of_lines([line.encode() for line in lines])
-    events, dead = oracle.apply(source, arrivals)
+    events, dead = oracle.apply(source, arrivals, views=pipeline.views)
     result = {"pipeline.yaml": pipeline.yaml(), "events.jsonl": "".join(f"{line}\n" for line in lines)}
     for view in pipeline.views:
         types = row_types(pipeline, view)

@@ -40,6 +40,8 @@ class Event:
     partition: int
     offset: int
     fields: dict
+    #: Of its partition when it came, if it was late by it.
+    watermark: int | None = None
     arguments: dict = field(default_factory=dict, compare=False)
 
     def argument(self, expression: Expression) -> tuple[object, int | None]:
@@ -146,8 +148,27 @@ def decode(source: Source, raw: bytes) -> dict:
     return fields
 
 
-def apply(source: Source, arrivals: list[Arrival], now: int | None = None) -> tuple[list[Event], list[tuple]]:
-    """The events that enter state, in order of arrival, and `(partition, offset, reason)` of the others."""
+def reach(view: View) -> int | None:
+    """How far back from an instant a value of the view reads; None where one reads all there ever was."""
+    reaches = [micros(w) and micros(w) + micros(f.delay or "0s") for f in view.features for w in f.windows]
+    return None if None in reaches else max(reaches)
+
+
+def takes(view: View, event: Event) -> bool:
+    """Whether a late event still enters a view: its longest window, as of the watermark, holds it."""
+    back = reach(view)
+    if event.watermark is None or back is None:
+        return True
+    oldest = event.watermark - back
+    return event.time >= oldest if (view.bounds or "(]")[0] == "[" else event.time > oldest
+
+
+def apply(source: Source, arrivals: list[Arrival], now: int | None = None,
+          views: tuple[View, ...] = ()) -> tuple[list[Event], list[tuple]]:
+    """The events that enter state, in order of arrival, and `(partition, offset, reason)` of the others.
+
+    `views` are those of the source, which decide what becomes of late events with `late: apply`.
+    """
     newest: dict[int, int] = {}
     bound = micros(source.out_of_orderness)
     events, dead = [], []
@@ -162,7 +183,11 @@ def apply(source: Source, arrivals: list[Arrival], now: int | None = None) -> tu
         if now is not None and time > now + micros("1h"):
             dead.append((*position, "ahead"))
         elif arrival.partition in newest and time <= newest[arrival.partition] - bound:
-            dead.append((*position, "late"))
+            event = Event(time, *position, fields, newest[arrival.partition] - bound)
+            if source.late == "apply" and any(takes(view, event) for view in views):
+                events.append(event)
+            else:
+                dead.append((*position, "late"))
         else:
             newest[arrival.partition] = max(time, newest.get(arrival.partition, time))
             events.append(Event(time, *position, fields))
@@ -283,7 +308,7 @@ def aggregate(feature: Feature, events: list[Event]) -> object:
 
 
 def view_events(view: View, events: list[Event]) -> list[Event]:
-    return [e for e in events if view.where is None or view.where.of(e.fields) is True]
+    return [e for e in events if takes(view, e) and (view.where is None or view.where.of(e.fields) is True)]
 
 
 def logs(view: View, events: list[Event]) -> dict[tuple, TimeLog]:
@@ -320,5 +345,5 @@ def of_lines(lines: list[bytes]) -> list[Arrival]:
 
 def recount(pipeline: Pipeline, arrivals: dict[str, list[Arrival]]) -> dict[str, list[dict]]:
     """Every view's rows, from every source's arrivals."""
-    applied = {name: apply(pipeline.source(name), records)[0] for name, records in arrivals.items()}
+    applied = {name: apply(pipeline.source(name), records, views=pipeline.views_of(name))[0] for name, records in arrivals.items()}
     return {view.name: rows(view, applied[view.source]) for view in pipeline.views}

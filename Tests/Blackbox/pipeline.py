@@ -83,6 +83,8 @@ class Source:
     key: str | None = None
     topic: str | None = None
     idle_timeout: str | None = None
+    late: str | None = None
+    archive: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,9 @@ class Pipeline:
 
     def view(self, name: str) -> View:
         return next(v for v in self.views if v.name == name)
+
+    def views_of(self, source: str) -> tuple[View, ...]:
+        return tuple(v for v in self.views if v.source == source)
 
     def yaml(self) -> str:
         lines = [f"# {line}" for line in self.about]
@@ -124,6 +129,10 @@ def source_yaml(source: Source) -> list[str]:
     lines.append(f"    out_of_orderness: {source.out_of_orderness}")
     if source.idle_timeout:
         lines.append(f"    idle_timeout: {source.idle_timeout}")
+    if source.late:
+        lines.append(f"    late: {source.late}")
+    if source.archive:
+        lines.append("    archive: true")
     lines.append("    fields:")
     lines += [f"      {scalar(name)}: {type}" for name, type in source.fields.items()]
     return lines

@@ -65,9 +65,10 @@ enum Transactions {
     static func plan(
         snapshots: SnapshotMode = .final, bounds: WindowBounds = .openClosed, windows: String = "[5s, 1m, 1h]",
         delays: [String] = ["0s"],
-        features: [String] = features, isKeyed: Bool = false, resolution: String? = nil
+        features: [String] = features, isKeyed: Bool = false, resolution: String? = nil, late: LateEvents = .drop
     ) throws -> Plan {
         let key = source.replacing("KEY", with: isKeyed ? "key: card" : "topic: transactions")
+            .replacing("out_of_orderness: 30s", with: "out_of_orderness: 30s\n    late: \(late.rawValue)")
         var yaml = key + "  cards:\n    source: transactions\n    entity: [card]\n    snapshots: \(snapshots.rawValue)\n"
         if let resolution { yaml += "    resolution: \(resolution)\n" }
         yaml += "    bounds: \"\(bounds.rawValue)\"\n    features:\n"
@@ -108,6 +109,35 @@ enum Transactions {
             return Transaction(
                 time: time, partition: Int32(partition), offset: offsets[partition],
                 fields: [.word(time), card, .word(random.isOneIn(2) ? 1 : 0)] + values(textLengths, using: &random))
+        }
+    }
+
+    /// Events of three partitions, interleaved, of which some come long after their time.
+    ///
+    /// - Parameters:
+    ///   - lateMax: by how many microseconds at most an event lies behind its partition's newest.
+    ///   - sleeps: whether partitions fall silent for a while, and go on where they stopped.
+    static func late(
+        _ count: Int, cards: Int, lateMax: Int64, sleeps: Bool, using random: inout SeededGenerator
+    ) -> [Transaction] {
+        var newest = [Int64](repeating: 1_700_000_000_000_000, count: 3)
+        var offsets = [Int64](repeating: 0, count: 3)
+        var asleep: Int?
+        return (0..<count).map { _ in
+            if sleeps && random.isOneIn(20) { asleep = random.isOneIn(2) ? Int.random(in: 0..<3, using: &random) : nil }
+            var partition = Int.random(in: 0..<3, using: &random)
+            if partition == asleep { partition = (partition + 1) % 3 }
+            // Those that are awake keep together; one that wakes goes on from where it was.
+            let base = sleeps ? newest[partition] : (newest.max()! + newest[partition]) / 2
+            var time = base + Int64.random(in: -15_000_000...(sleeps ? 20_000_000 : 10_000_000), using: &random)
+            if random.isOneIn(6) { time = newest[partition] - Int64.random(in: 0...lateMax, using: &random) }
+            if !random.isOneIn(3) { time = time / 1_000_000 * 1_000_000 }
+            newest[partition] = max(newest[partition], time)
+            defer { offsets[partition] += 1 }
+            let card = Value.text("card \(Int.random(in: 0..<cards, using: &random))")
+            return Transaction(
+                time: time, partition: Int32(partition), offset: offsets[partition],
+                fields: [.word(time), card, .word(random.isOneIn(2) ? 1 : 0)] + values([0, 8, 40], using: &random))
         }
     }
 

@@ -169,11 +169,10 @@ extension BadFileCase {
             "f:7:14: unknown archive 'yes'; expected true, false"),
         BadFileCase(
             "format: json", "format: json\n    archve: true",
-            "f:7:5: unknown key 'archve' of source 'tx'; expected one of topic, format, key, event_time, out_of_orderness, idle_timeout, max_ahead, archive, fields; did you mean archive?"
+            "f:7:5: unknown key 'archve' of source 'tx'; expected one of topic, format, key, event_time, out_of_orderness, idle_timeout, max_ahead, late, archive, fields; did you mean archive?"
         ),
         BadFileCase(
-            "format: json", "format: json\n    late: apply",
-            "f:7:5: unknown key 'late' of source 'tx'; expected one of topic, format, key, event_time, out_of_orderness, idle_timeout, max_ahead, archive, fields"
+            "format: json", "format: json\n    late: aply", "f:7:11: unknown late 'aply'; expected drop, apply; did you mean apply?"
         ),
         BadFileCase(
             "card: string", "card: strng",

@@ -48,6 +48,38 @@ struct GoodFileTests {
         #expect(!without.report.contains("archive") && with.report.contains("\n  archive"))
     }
 
+    /// Windows reach twice: from the watermark to a late event, and from the rows that count it.
+    @Test func lateEvents() throws {
+        let without = try plan("windows: [lifetime], delay: 1d", "windows: [2d], delay: 1d")
+        #expect(without.sources[0].late == .drop && without.views[0].lateReach == nil && !without.views[0].isOrdered)
+        #expect(without.views[0].kept == without.views[0].retention && !without.report.contains("late"))
+        let late = "format: json\n    late: apply"
+        let endless = try plan("format: json", late).views[0]
+        #expect(endless.lateReach == .endless && endless.kept == nil && endless.isOrdered)
+        let text = BadFileTests.replacing("format: json", late).replacing("windows: [lifetime]", with: "windows: [2d]")
+        let view = try Plan(parsing: text, file: "f").views[0]
+        #expect(view.lateReach == .seconds(7 * 86_400) && view.kept == .seconds(14 * 86_400))
+        #expect(try Plan(parsing: text, file: "f").report.contains("up to 7d behind the watermark, events are kept for 14d"))
+        for mode in ["arrival", "none"] {
+            let text = text.replacing("source: tx\n", with: "source: tx\n    snapshots: \(mode)\n")
+            let view = try Plan(parsing: text, file: "f").views[0]
+            #expect(!view.isOrdered && view.kept == .seconds((mode == "none" ? 7 : 14) * 86_400))
+        }
+    }
+
+    /// Sums of a time into which an event may still come would have to be taken apart again.
+    @Test func lateEventsAndTiles() {
+        let text = BadFileTests.replacing("format: json", "format: json\n    late: apply")
+        let expected =
+            "the source applies late events, which may come into a time of which only sums are kept; expected 'resolution: exact', or a source with 'late: drop'"
+        let feature = text.replacing(
+            "count(), windows: [1h, 7d]", with: "count(), windows: [1h, 7d], resolution: {events: 1000, step: 1m}")
+        #expect(BadFileTests.errors(feature) == "f:27:70: \(expected)")
+        let view = text.replacing("where: amount > 0", with: "resolution: {events: 1000, step: 1m}")
+        #expect(BadFileTests.errors(view) == "f:27:30: \(expected)\nf:28:34: \(expected)")
+        #expect(BadFileTests.errors(view.replacing("{events: 1000, step: 1m}", with: "exact")) == "no error")
+    }
+
     @Test func anchorsAndAliases() throws {
         let text = "windows: &w [1h, 7d]}\n      - {name: m, aggregate: &a avg(amount), windows: *w}\n"
         let view = try plan("windows: [1h, 7d]}\n", text + "      - {name: o, aggregate: *a, windows: *w}\n").views[0]

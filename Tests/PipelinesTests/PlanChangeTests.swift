@@ -199,6 +199,37 @@ struct PlanChangeTests {
         #expect(change.report.contains("window 7d reaches further back than the 2d the state keeps"))
     }
 
+    /// Rows can be corrected where the state knows which they are, as far back as it has the events that they need.
+    @Test func lateEvents() throws {
+        let late = [("format: json", "format: json\n    late: apply"), ("    resolution: {events: 1000, step: 1m}\n", "")]
+        let drop = KeptPlan(try Self.plan([late[1]]))
+        let apply = try Self.plan(late)
+        let report = PlanChange(from: drop, to: apply).report
+        #expect(report.contains("backfill  was drop, is apply; the state does not know which rows its events have"), "\(report)")
+        // `shops` has an aggregate for which the order is kept; one of `tiled` gets it, and one of `spend`.
+        let ordered = [late[1], ("sum(amount)", "first(amount)"), ("sum(amount), windows: [30s", "last(amount), windows: [30s")]
+        let fits = PlanChange(from: KeptPlan(try Self.plan(ordered)), to: apply)
+        #expect(
+            fits.fits
+                && fits.report.contains(
+                    "was drop, is apply: rows that need events older than the 7d that the state keeps are not corrected, but counted"
+                ),
+            "\(fits.report)")
+        let applying = KeptPlan(try Self.plan(ordered)).adopted(by: apply)
+        #expect(applying.plan.views.allSatisfy { $0.lateReach != nil && $0.isOrdered })
+        check(applying, over: KeptPlan(try Self.plan(ordered)))
+        // And back; the order stays.
+        let back = try Self.plan([late[1]])
+        #expect(PlanChange(from: applying, to: back).fits)
+        let dropping = applying.adopted(by: back)
+        #expect(dropping.plan.views.allSatisfy { $0.lateReach == nil && $0.isOrdered })
+        #expect(PlanChange(from: dropping, to: apply).fits)
+        // Rows that are those of arrival need not be known.
+        let arrival = ("source: tx\n    entity: [card]", "source: tx\n    snapshots: arrival\n    entity: [card]")
+        let served = PlanChange(from: drop, to: try Self.plan(late + [arrival]))
+        #expect(served.views[0].fits && !served.fits, "\(served.report)")
+    }
+
     /// Sums of a column are kept on in tiles though its value asks for less.
     @Test func tilesKeepWhatTheyHold() throws {
         let kept = KeptPlan(try Self.plan())
