@@ -119,13 +119,14 @@ def replay(freshet: Freshet, cluster: Cluster, pipeline: Pipeline, name: str, *f
     return log
 
 
-def test_a_replay_of_transactions(freshet: Freshet, brokers: RealCluster) -> None:
+@pytest.mark.parametrize("outcome", ["commit", "take_back"])
+def test_a_replay_of_transactions(freshet: Freshet, brokers: RealCluster, outcome: str) -> None:
     """Only what was committed, up to the ends of when it began, though nothing but markers and records taken back lies there."""
     topic = TransactionalTopic(brokers, 3, 4)
     lines = generate.schedule(101, 900)
     write_transactions(topic, lines, 101)
     pipeline = pipeline_on(topic.name, topic.name)
-    log = replay(freshet, brokers, pipeline, "log")
+    log = replay(freshet, brokers, pipeline, "whole")
     check(log, pipeline, topic)
     assert log.dead() == sorted(oracle.apply(pipeline.sources[0], topic.arrivals)[1])
     first, last = (json.loads(lines[n])["event_time"] * 1000 for n in (300, 600))
@@ -144,10 +145,17 @@ def test_a_replay_of_transactions(freshet: Freshet, brokers: RealCluster) -> Non
     topic.arrivals = [a for a in everything if a.offset < topic.first_open(a.partition)]
     assert len(topic.arrivals) < len(everything)
     check(replay(freshet, brokers, pipeline, "open"), pipeline, topic)
+    worker = Worker(freshet, brokers, pipeline)
+    replay(freshet, brokers, pipeline, worker.log.path.name, "--state", worker.state)
     topic.arrivals = everything
-    topic.commit(1)
+    getattr(topic, outcome)(1)
     topic.settle()
     check(replay(freshet, brokers, pipeline, "closed"), pipeline, topic)
+
+    # A run goes on from where the replay had to end.
+    topic.flush()
+    worker.until_done(topic)
+    check(worker.log, pipeline, topic)
 
 
 def test_a_live_run_over_transactions(freshet: Freshet, brokers: RealCluster) -> None:
