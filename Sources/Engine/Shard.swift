@@ -102,6 +102,7 @@ public struct Shard: ~Copyable {
         let layout = program.layout
         let mode = program.rowsOfEvents
         let horizon = program.horizon(at: finishedThrough)
+        let finished = finishedThrough.microseconds
         let entities = table.entities
         for row in 0..<batch.count {
             prefetch(row, of: batch.count)
@@ -110,11 +111,11 @@ public struct Shard: ~Copyable {
             insert(batch, row: row, index, horizon, layout)
             switch mode {
             case .immediate:
-                if time <= finishedThrough.microseconds { behind += 1 }
+                if time <= finished { behind += 1 }
                 appendRow(index, time: time, partition: batch.partitions[row], offset: batch.offsets[row], rows)
             case .waiting:
                 entities[index].pending += 1
-                if time <= finishedThrough.microseconds { behind += 1 }
+                if time <= finished { behind += 1 }
                 pending.append(
                     PendingRow(
                         time: time, offset: batch.offsets[row], partition: batch.partitions[row], entity: UInt32(index)))
