@@ -5,7 +5,8 @@ internal import Windows
 /// The stored form of time logs.
 ///
 ///     head row:   newest time i64 | format u8 | 0 | trimmed through i64 | chunk body       a log of one chunk
-///                 newest time i64 | format u8 | 1 | trimmed through i64 | next chunk id u32   one of many: see its chunk rows
+///                 newest time i64 | format u8 | 1 | trimmed through i64 | next chunk id u32 | parts u32
+///                                                                      one of many, with so many chunk rows and tiles rows
 ///     chunk row:  newest time i64 | format u8 | chunk body
 ///     tiles row:  newest time i64 | tiles format u8 | tiles body: see `LogCodec+Tiles`
 ///     chunk body: events varint | first time i64 | step to the next time varint …
@@ -15,7 +16,7 @@ internal import Windows
 ///
 /// Numbers are little endian. The newest time comes first because the store's expiry filter reads it there.
 enum LogCodec {
-    static let format: UInt8 = 2
+    static let format: UInt8 = 3
 
     enum Head: UInt8 { case oneChunk, manyChunks }
 
@@ -26,6 +27,7 @@ enum LogCodec {
         writer.append(log.trimmedThrough)
         if log.hasManyChunks {
             writer.append(log.nextChunkID)
+            writer.append(UInt32(log.partCount(layout)))
         } else if log.isEmpty {
             writer.append(varint: 0)
         } else {
@@ -103,6 +105,8 @@ enum LogCodec {
         /// nil where the log has many chunks.
         var chunk: Chunk?
         var nextChunkID: UInt32
+        /// Rows that the log had beside the head: the expiry filter may have taken some since, without a word.
+        var partCount: Int
     }
 
     static func decodeHead(_ bytes: UnsafeRawBufferPointer, _ layout: LogLayout) throws(CorruptBytes) -> DecodedHead {
@@ -114,10 +118,11 @@ enum LogCodec {
         switch head {
         case .manyChunks:
             return DecodedHead(
-                newest: newest, trimmedThrough: trimmedThrough, chunk: nil, nextChunkID: try reader.read(UInt32.self))
+                newest: newest, trimmedThrough: trimmedThrough, chunk: nil, nextChunkID: try reader.read(UInt32.self),
+                partCount: Int(try reader.read(UInt32.self)))
         case .oneChunk:
             let chunk = try decodeBody(&reader, id: 0, layout)
-            return DecodedHead(newest: newest, trimmedThrough: trimmedThrough, chunk: chunk, nextChunkID: 0)
+            return DecodedHead(newest: newest, trimmedThrough: trimmedThrough, chunk: chunk, nextChunkID: 0, partCount: 0)
         }
     }
 

@@ -94,7 +94,9 @@ public final class StateStore: Sendable {
             key.truncate(to: key.count - 4)
             var log = TimeLog()
             log.trimmedThrough = head.trimmedThrough
-            let bytes = try bringChunks(&log, prefix: key, nextChunkID: head.nextChunkID, layout)
+            let (bytes, parts) = try bringChunks(&log, prefix: key, nextChunkID: head.nextChunkID, layout)
+            // What the expiry filter took was behind the horizon.
+            if parts < head.partCount { log.trimmedThrough = max(log.trimmedThrough, shard.expiredThrough.microseconds) }
             shard.install(entity, log: log, logBytes: bytes)
         }
         shard.clearAwaited()
@@ -103,7 +105,7 @@ public final class StateStore: Sendable {
 
     private func bringChunks(
         _ log: inout TimeLog, prefix: borrowing ByteWriter, nextChunkID: UInt32, _ layout: LogLayout
-    ) throws(StoreError) -> Int {
+    ) throws(StoreError) -> (bytes: Int, parts: Int) {
         var chunks: [Chunk] = []
         var tiles: [TileBlock] = []
         var isCorrupt = false
@@ -131,9 +133,9 @@ public final class StateStore: Sendable {
             throw StoreError("\(path): a chunk row is corrupt or of another format version")
         }
         // The expiry filter may have taken all of a log that is out of every window's reach.
-        guard !chunks.isEmpty else { return 0 }
+        guard !chunks.isEmpty else { return (0, 0) }
         let bytes = log.install(chunks: chunks, nextChunkID: nextChunkID, layout)
-        return bytes + log.install(tiles: tiles, layout)
+        return (bytes + log.install(tiles: tiles, layout), chunks.count + tiles.count)
     }
 
     /// Gives back to a shard the rows that waited for the watermark at the last commit.

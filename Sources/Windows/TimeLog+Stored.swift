@@ -48,6 +48,11 @@ extension TimeLog {
         return bytes
     }
 
+    /// How many chunks and blocks of tiles there are, which a store keeps apart. Requires: `hasManyChunks`.
+    public func partCount(_ layout: LogLayout) -> Int {
+        (0..<tree.count).reduce(tileBlockCount) { $0 + tree.group($1, layout).count }
+    }
+
     /// The id that the next chunk will get. Requires: `hasManyChunks`.
     public var nextChunkID: UInt32 { tree.header[0].nextChunkID }
 }

@@ -33,6 +33,8 @@ extension TimeLog {
         tiles?.sums(range, memo: memo, layout)
     }
 
+    var tileBlockCount: Int { tiles?.blocks.count ?? 0 }
+
     /// Calls `body` with every block of tiles that a store does not have as it is, which it then has.
     public func takeDirtyTiles(_ body: (TileBlock) -> Void) { tiles?.takeDirty(body) }
 

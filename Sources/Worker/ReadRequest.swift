@@ -19,6 +19,8 @@ final class ReadRequest: @unchecked Sendable {
     private let monitor = Monitor()
     private var answersExpected: Int
     private var found: Answer?
+    /// Where nobody knows the entity: it may be one whose newest event was at or before it, and was dropped.
+    private var expiredThrough = EventTime.distantPast
 
     init(
         _ program: ViewProgram, view: Int, key fields: [String], at: EventTime, sliceCount: Int, answersExpected: Int
@@ -51,35 +53,37 @@ final class ReadRequest: @unchecked Sendable {
     }
 
     /// One thread's answer; nil if it does not know the entity.
-    func answer(_ answer: Answer?) {
+    ///
+    /// - Parameter expiredThrough: the newest event time of which the shards that were asked may have dropped entities.
+    func answer(_ answer: Answer?, expiredThrough: EventTime) {
         monitor.locked {
             if let answer { found = answer }
+            self.expiredThrough = max(self.expiredThrough, expiredThrough)
             answersExpected -= 1
             monitor.wakeAll()
         }
     }
 
-    /// Waits for all answers. An entity that nobody knows has the values of empty windows.
+    /// Waits for all answers. An entity that nobody knows has the values of empty windows, as long as these do not reach back to
+    /// where it may have been forgotten.
     func wait(_ program: ViewProgram) throws(WorkerError) -> FeatureValues {
         monitor.lock()
         defer { monitor.unlock() }
         while answersExpected > 0 { monitor.wait() }
-        return try ReadRequest.result(found, program, self)
+        let answer = found ?? unknown(program)
+        if let missing = answer.missingThrough {
+            throw WorkerError(
+                "view \(program.plan.name): values at \(at.rfc3339()) need events from \(program.reach(at: at).rfc3339()) on, but those"
+                    + " up to \(missing.rfc3339()) have left the state", isInput: true)
+        }
+        return answer.values
     }
 
-    static func result(_ found: Answer?, _ program: ViewProgram, _ request: ReadRequest) throws(WorkerError) -> FeatureValues {
-        guard let found else {
-            var shard = Shard(program, slice: 0, hasColdEntities: false)
-            let rows = RowBuffer(entity: [], values: program.valueTypes, capacity: 1)
-            _ = shard.read(nil, at: request.at, rows: rows)
-            return request.values(program, rows)
-        }
-        if let missing = found.missingThrough {
-            throw WorkerError(
-                "view \(program.plan.name): values at \(request.at.rfc3339()) need events from"
-                    + " \(program.reach(at: request.at).rfc3339()) on, but those up to \(missing.rfc3339()) have left the state",
-                isInput: true)
-        }
-        return found.values
+    private func unknown(_ program: ViewProgram) -> Answer {
+        var shard = Shard(program, slice: 0, hasColdEntities: false)
+        shard.expiredThrough = expiredThrough
+        let rows = RowBuffer(entity: [], values: program.valueTypes, capacity: 1)
+        let missing = shard.read(nil, at: at, rows: rows)
+        return Answer(values: values(program, rows), missingThrough: missing)
     }
 }

@@ -338,8 +338,10 @@ final class ShardThread: @unchecked Sendable {
         var answer: ReadRequest.Answer?
         let program = context.programs[request.view]
         let rows = RowBuffer(entity: [], values: program.valueTypes, capacity: 1)
+        var expiredThrough = EventTime.distantPast
         for id in order where id.view == request.view && (request.slice ?? id.slice) == id.slice {
             let seat = shards[id]!
+            expiredThrough = max(expiredThrough, seat.shard.expiredThrough)
             let entity = unsafe request.withKey { hash, key in unsafe seat.shard.locate(hash: hash, key: key) }
             try bring(seat, id)
             guard let entity, seat.shard.hasEvents(entity) else { continue }
@@ -347,7 +349,7 @@ final class ShardThread: @unchecked Sendable {
             answer = ReadRequest.Answer(values: request.values(program, rows), missingThrough: missing)
             break
         }
-        request.answer(answer)
+        request.answer(answer, expiredThrough: expiredThrough)
     }
 
     private func end(_ watermarks: [EventTime]) throws {

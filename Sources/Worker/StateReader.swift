@@ -47,13 +47,15 @@ public final class StateReader {
         let at = time ?? (viewPlan.serveAt == .now ? Clock.now() : latest)
         try RowFilter(of: checkpoint).check(read: name, at: at)
         let request = try ReadRequest(
-            program, view: view, key: key, at: at, sliceCount: checkpoint.sliceCount, answersExpected: 0)
+            program, view: view, key: key, at: at, sliceCount: checkpoint.sliceCount, answersExpected: 1)
         let rows = RowBuffer(entity: [], values: program.valueTypes, capacity: 1)
         var found: ReadRequest.Answer?
+        var expiredThrough = EventTime.distantPast
         for (id, state) in checkpoint.shards.sorted(by: { $0.key < $1.key })
         where id.view == numbers[view] && (request.slice ?? id.slice) == id.slice {
             var shard = Shard(program, slice: id.slice, hasColdEntities: true)
             shard.expiredThrough = state.expiredThrough
+            expiredThrough = max(expiredThrough, state.expiredThrough)
             let entity = unsafe request.withKey { hash, key in unsafe shard.locate(hash: hash, key: key) }
             try store.bring(&shard, id)
             guard let entity, shard.hasEvents(entity) else { continue }
@@ -61,6 +63,7 @@ public final class StateReader {
             found = ReadRequest.Answer(values: request.values(program, rows), missingThrough: missing)
             break
         }
-        return try ReadRequest.result(found, program, request)
+        request.answer(found, expiredThrough: expiredThrough)
+        return try request.wait(program)
     }
 }

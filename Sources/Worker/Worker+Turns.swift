@@ -56,7 +56,9 @@ extension Worker {
         let bySource = tasks.map { $0 === task || $0.records.count == 0 ? $0.watermark(now: now) : $0.lastWatermark }
         // A row that is asked for waits until no late event can change it any more.
         guard options.join == nil else { return programs.map { $0.closed(at: bySource[$0.plan.source]) } }
-        return plan.views.map { bySource[$0.source] }
+        // No row behind the end comes out: a state stays as of there, and keeps what is in reach.
+        let last = options.stateDirectory == nil ? EventTime.distantFuture : options.end
+        return plan.views.map { min(bySource[$0.source], last) }
     }
 
     private func publishStatus(records: UInt64) {

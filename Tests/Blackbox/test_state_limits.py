@@ -47,7 +47,13 @@ def test_a_state_with_an_end(freshet: Freshet, moments: list[int]) -> None:
     refuse(freshet, ("run", "pipeline.yaml", "--brokers", "localhost:1", "--state", "state", "--log", "log"), *said)
     report = freshet.run("plan", "pipeline.yaml", "--state", "state", expect=1).stdout.decode()
     assert all(message in report for message in said) and "cannot go on" in report, report
-    freshet.run("get", "pipeline.yaml", "--state", "state", "v", "c-0", "--at", end)
+    # It answers as of its end.
+    events, _ = oracle.apply(generate.SOURCE, oracle.of_lines((freshet.directory / "s.jsonl").read_bytes().split(b"\n")))
+    logs = oracle.logs(PIPELINE.views[0], events)
+    for key in sorted(logs)[:5]:
+        values = json.loads(freshet.run("get", "pipeline.yaml", "--state", "state", "v", *key, "--at", end).stdout)["values"]
+        wanted = oracle.evaluate(PIPELINE.views[0], logs[key], moments[COUNT // 2])
+        assert {n: bits(v) for n, v in values.items()} == {n: bits(v) for n, v in wanted.items()}
     # The same replay goes on, and has nothing left to do.
     assert b"view v: 0 rows" in freshet.run(*kept, "--to", end).stdout
     compare_rows(Log(freshet.directory / "log").rows(PIPELINE.views[0], generate.FIELDS), rows)
@@ -103,3 +109,33 @@ def test_run_goes_on_from_a_beginning(freshet: Freshet, cluster: Cluster) -> Non
         places = {(row["partition"], row["offset"]) for row in found}
         assert places == {(r["partition"], r["offset"]) for r in between(expected[view.name], first, 1 << 62)}
         assert len(places) == len(found)
+
+
+def test_reads_of_what_has_left(freshet: Freshet) -> None:
+    """Entities whose events are all gone, or the older ones of many: an error or the right value, and each of both where it has to be."""
+    day = 86_400_000_000
+    start = generate.BASE // 1000
+    lines = [{"at": start + n * 3_600_000 // 4, "card": card} for n in range(40 * 96) for card in (["hot"] if n % 5 else ["hot", f"c{n // 96}"])]
+    (freshet.directory / "s.jsonl").write_text("\n".join(json.dumps({**line, "amount": n % 7}) for n, line in enumerate(lines)))
+    (freshet.directory / "p.yaml").write_text("""
+pipeline: left
+version: 1
+sources: {s: {topic: t, format: json, event_time: {field: at, unit: ms}, fields: {at: timestamp, card: string, amount: int64}}}
+views: {v: {source: s, entity: [card], features: [{name: n, aggregate: count(), windows: [1d]}, {name: sum, aggregate: sum(amount), windows: [7d]}]}}
+""")
+    freshet.run("replay", "p.yaml", "--input", "s=s.jsonl", "--discard", "--state", "state", "--commit-interval", "10ms", "--memory", "1MiB")
+    times = {card: [(line["at"] * 1000, n % 7) for n, line in enumerate(lines) if line["card"] == card] for card in ("hot", "c3", "c30", "c39")}
+    newest = lines[-1]["at"] * 1000
+    seen = set()
+    for card in (*times, "nobody"):
+        for age in (0, 1, 6, 7, 8, 15, 20, 30, 38):
+            at = newest - age * day
+            own = times.get(card, [])
+            wanted = {"n_1d": sum(at - day < t <= at for t, _ in own), "sum_7d": sum(a for t, a in own if at - 7 * day < t <= at)}
+            done = freshet.run("get", "p.yaml", "--state", "state", "v", card, "--at", rfc3339(at), expect=(0, 1))
+            if done.returncode == 0:
+                assert json.loads(done.stdout)["values"] == wanted, (card, age)
+            else:
+                assert b"have left the state" in done.stderr and age >= 1, (card, age, done.stderr)
+            seen.add((card, done.returncode))
+    assert {(card, 0) for card in (*times, "nobody")} <= seen and ("hot", 1) in seen and ("c3", 1) in seen

@@ -110,6 +110,27 @@ struct StateStoreTests {
         #expect(log(back, "long")?.trimmedThrough == start + 5 * Self.second)
     }
 
+    /// Compaction takes the older chunks of a log that goes on; the log that is brought back knows that they are gone.
+    @Test func olderChunksGoAndAreMissed() throws {
+        let cards = try Cards(windows: "[10s]")
+        var shard = cards.newShard()
+        let start = 1_000 * Self.second
+        try cards.apply(&shard, (0..<500).map { ("long", start + Int64($0) * Self.second / 10, 1, "a") })
+        shard.advance(to: EventTime(microseconds: start + 50 * Self.second))
+        try cards.commit(&shard)
+        let before = try cards.keys().count
+        var whole = try cards.reopened()
+        try cards.bring(&whole, "long")
+        #expect(log(whole, "long")?.trimmedThrough == .min, "nothing is gone yet")
+        shard.expiredThrough = cards.program.reach(at: shard.finishedThrough)
+        try cards.commit(&shard)
+        try cards.store.compact()
+        #expect(try 1 < cards.keys().count && cards.keys().count < before)
+        var back = try cards.reopened()
+        try cards.bring(&back, "long")
+        #expect(log(back, "long")?.trimmedThrough == start + 40 * Self.second)
+    }
+
     /// Compaction may have taken the head of a long log and not yet all of its chunks: what is left of it must not mix with the
     /// log that begins anew under the same name.
     @Test(arguments: 0..<8) func chunksLeftOfAnExpiredLog(leftover: UInt8) throws {
