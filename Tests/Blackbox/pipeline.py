@@ -83,6 +83,7 @@ class Source:
     key: str | None = None
     topic: str | None = None
     idle_timeout: str | None = None
+    archive: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ def source_yaml(source: Source) -> list[str]:
     lines.append(f"    out_of_orderness: {source.out_of_orderness}")
     if source.idle_timeout:
         lines.append(f"    idle_timeout: {source.idle_timeout}")
+    if source.archive:
+        lines.append("    archive: true")
     lines.append("    fields:")
     lines += [f"      {scalar(name)}: {type}" for name, type in source.fields.items()]
     return lines
