@@ -132,7 +132,6 @@ public final class ViewLog {
             from = to
         }
         gathered += rows.count
-        if gatheredSince == nil { gatheredSince = created }
     }
 
     private func newDay(_ day: Int64, rows: Int) -> DayRows {
@@ -147,9 +146,12 @@ public final class ViewLog {
         return target
     }
 
-    /// Whether the gathered rows are enough or old enough to become parts.
+    /// Whether the gathered rows are enough or old enough to become parts. `now`: microseconds of a clock that does not go back; rows
+    /// are as old as the first time that this was asked of them.
     public func isDue(now: Int64) -> Bool {
-        guard let gatheredSince else { return false }
+        guard gathered > 0 else { return false }
+        let gatheredSince = self.gatheredSince ?? now
+        self.gatheredSince = gatheredSince
         return gathered >= Bounds.gatheredRowsMax || now - gatheredSince >= Bounds.gatheredAgeMax
             || days.values.reduce(0) { $0 + $1.text.count } >= Bounds.gatheredTextMax
     }

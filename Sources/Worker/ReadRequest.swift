@@ -19,6 +19,8 @@ final class ReadRequest: @unchecked Sendable {
     private let monitor = Monitor()
     private var answersExpected: Int
     private var found: Answer?
+    /// What may have left the shards that do not know the entity.
+    private var expiredThrough = EventTime.distantPast
 
     init(
         _ program: ViewProgram, view: Int, key fields: [String], at: EventTime, sliceCount: Int, answersExpected: Int
@@ -50,10 +52,11 @@ final class ReadRequest: @unchecked Sendable {
         return FeatureValues(at: at, values: values)
     }
 
-    /// One thread's answer; nil if it does not know the entity.
-    func answer(_ answer: Answer?) {
+    /// One thread's answer; nil if it does not know the entity, or does not any more.
+    func answer(_ answer: Answer?, expiredThrough: EventTime) {
         monitor.locked {
             if let answer { found = answer }
+            self.expiredThrough = max(self.expiredThrough, expiredThrough)
             answersExpected -= 1
             monitor.wakeAll()
         }
@@ -64,16 +67,13 @@ final class ReadRequest: @unchecked Sendable {
         monitor.lock()
         defer { monitor.unlock() }
         while answersExpected > 0 { monitor.wait() }
-        return try ReadRequest.result(found, program, self)
+        return try ReadRequest.result(found, program, self, expiredThrough: expiredThrough)
     }
 
-    static func result(_ found: Answer?, _ program: ViewProgram, _ request: ReadRequest) throws(WorkerError) -> FeatureValues {
-        guard let found else {
-            var shard = Shard(program, slice: 0, hasColdEntities: false)
-            let rows = RowBuffer(entity: [], values: program.valueTypes, capacity: 1)
-            _ = shard.read(nil, at: request.at, rows: rows)
-            return request.values(program, rows)
-        }
+    static func result(
+        _ found: Answer?, _ program: ViewProgram, _ request: ReadRequest, expiredThrough: EventTime
+    ) throws(WorkerError) -> FeatureValues {
+        let found = found ?? nobody(program, request, expiredThrough)
         if let missing = found.missingThrough {
             throw WorkerError(
                 "view \(program.plan.name): values at \(request.at.rfc3339()) need events from"
@@ -81,5 +81,13 @@ final class ReadRequest: @unchecked Sendable {
                 isInput: true)
         }
         return found.values
+    }
+
+    private static func nobody(_ program: ViewProgram, _ request: ReadRequest, _ expiredThrough: EventTime) -> Answer {
+        var shard = Shard(program, slice: 0, hasColdEntities: false)
+        shard.expiredThrough = expiredThrough
+        let rows = RowBuffer(entity: [], values: program.valueTypes, capacity: 1)
+        let missing = shard.read(nil, at: request.at, rows: rows)
+        return Answer(values: request.values(program, rows), missingThrough: missing)
     }
 }

@@ -19,7 +19,7 @@ extension Worker {
         try options.filter?.check(read: name, at: at)
         let request = try ReadRequest(
             programs[view], view: view, key: key, at: at, sliceCount: sliceCount, answersExpected: threads.count)
-        for thread in threads where !thread.inbox.send(.read(request)) { request.answer(nil) }
+        for thread in threads where !thread.inbox.send(.read(request)) { request.answer(nil, expiredThrough: .distantPast) }
         return try request.wait(programs[view])
     }
 }

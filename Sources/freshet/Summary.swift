@@ -14,6 +14,7 @@ extension RunSummary {
             let checksum = view.checksum.map { ", checksum \(hexadecimal($0))" } ?? ""
             lines.append("view \(view.name): \(view.rows) rows\(checksum)")
         }
+        for (partition, offsets) in lost { lines.append("\(partition): \(offsets) offsets were gone before they were read") }
         if behind > 0 {
             lines.append(
                 "\(behind) events came behind a view's watermark, as their partition had been idle or out_of_orderness was less: rows that were out do not count them, and theirs lack what had left the state"
