@@ -25,6 +25,8 @@ enum Bounds {
     /// Looks in a row that do not find a topic that is being read, until it is taken to be deleted: a broker that has just started may
     /// not know all topics yet.
     static let looksWithoutTopic = 5
+    /// Seconds for which a partition's end that lies before our position is not believed: how long a leader takes to learn it.
+    static let earlyEndSeconds: Int64 = 3
     /// Seconds that a question to the brokers may take before the run looks whether it is to stop, and asks again,
     static let questionSeconds: Int64 = 2
     /// and that a bounded run asks before it gives up.

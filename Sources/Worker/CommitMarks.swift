@@ -73,7 +73,9 @@ final class CommitMarks {
         for (descriptor, folder) in zip(descriptors, folders) {
             var done = 0
             while done < bytes.count {
-                let count = unsafe bytes.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress! + done, $0.count - done, off_t(done)) }
+                let count = unsafe bytes.withUnsafeBytes {
+                    unsafe pwrite(descriptor, $0.baseAddress! + done, $0.count - done, off_t(done))
+                }
                 if count < 0 && errno == EINTR { continue }
                 guard count > 0 else { throw WorkerError(cannot: "write", FolderMark.path(in: folder)) }
                 done += count

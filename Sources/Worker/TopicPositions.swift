@@ -37,7 +37,8 @@ final class TopicPositions {
             }
             lost[key, default: 0] += low - next
             log.warning(
-                "\(key): the offsets from \(next) to \(low - 1) are gone before they were read: \(low - next) records at most are lost")
+                "\(key): the offsets from \(next) to \(low - 1) are gone before they were read: \(low - next) records at most are lost"
+            )
             return low
         }
         guard let before = last[key.topic]?[key.partition], before.offset < next, before.offset >= low else { return next }

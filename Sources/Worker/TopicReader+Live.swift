@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Kafka
 internal import Logging
 internal import Pipelines
@@ -56,8 +55,8 @@ extension TopicReader {
             let timeout = Duration.seconds(Bounds.questionSeconds)
             var answer = TopicDiscovery.Answer(counts: try consumer.partitionCounts(of: topics, timeout: timeout))
             for (topic, count) in zip(topics, answer.counts) {
-                for key in positions.keys where key.topic == topic && key.partition < Int32(count ?? 0) && !shouldStop() {
-                    answer.held[key] = try consumer.watermarks(of: key, timeout: timeout)
+                for (key, next) in positions where key.topic == topic && key.partition < Int32(count ?? 0) && !shouldStop() {
+                    answer.held[key] = try held(by: key, from: next, timeout)
                 }
             }
             return answer
@@ -74,7 +73,9 @@ extension TopicReader {
             guard let count else {
                 askSoon()
                 if !read.isEmpty { try miss(topic) }
-                if read.isEmpty, discovery.missing.insert(topic).inserted { log.notice("topic \(topic) does not exist yet; waiting for it") }
+                if read.isEmpty, discovery.missing.insert(topic).inserted {
+                    log.notice("topic \(topic) does not exist yet; waiting for it")
+                }
                 continue
             }
             discovery.missing.remove(topic)

@@ -1,4 +1,5 @@
 internal import Engine
+internal import Glibc
 internal import Kafka
 internal import Logging
 internal import Pipelines
@@ -80,7 +81,8 @@ final class TopicReader: @unchecked Sendable {
     /// All partitions as they are now, up to their ends of now; from where rows of the run need them, unless the state says so.
     func addBounded(views: [ViewProgram]) throws {
         let names = topics
-        guard let counts = try asking({ (wait) throws(KafkaError) in try consumer.partitionCounts(of: names, timeout: wait) }) else { return }
+        guard let counts = try asking({ (wait) throws(KafkaError) in try consumer.partitionCounts(of: names, timeout: wait) })
+        else { return }
         let check = RetentionCheck(tasks: tasks, views: views, log: log)
         retention = check
         var positions: [(TopicPartition, StartPosition)] = []
@@ -89,8 +91,11 @@ final class TopicReader: @unchecked Sendable {
             var skipped: Int64 = 0
             for partition in 0..<Int32(count) {
                 let key = TopicPartition(topic, partition)
-                guard let (low, high) = try asking({ (wait) throws(KafkaError) in try consumer.watermarks(of: key, timeout: wait) }) else { return }
                 let readers = tasks.indices.filter { tasks[$0].plan.topic == topic }
+                let read = readers.compactMap { tasks[$0].nextOffset(of: partition) }.min() ?? 0
+                guard let (low, high) = try asking({ (wait) throws(KafkaError) in try held(by: key, from: read, wait) }) else {
+                    return
+                }
                 for index in readers { try begin(index, key, low: low, high: high, check) }
                 // Of a partition that is not needed any more it does not matter what it holds.
                 let isPast = readers.allSatisfy { tasks[$0].watermark(of: partition) >= to }
@@ -206,7 +211,8 @@ final class TopicReader: @unchecked Sendable {
     private func addAgain(_ key: TopicPartition) throws {
         try consumer.remove([key])
         paused.remove(key)
-        guard let held = try asking({ (wait) throws(KafkaError) in try consumer.watermarks(of: key, timeout: wait) }) else { return }
+        let read = tasks.filter { $0.plan.topic == key.topic }.compactMap { $0.nextOffset(of: key.partition) }.min() ?? 0
+        guard let held = try asking({ (wait) throws(KafkaError) in try held(by: key, from: read, wait) }) else { return }
         let start = try start(of: key, held: held)
         try consumer.add([(key, start)])
         for index in tasks.indices where isBounded && tasks[index].plan.topic == key.topic {
@@ -216,8 +222,20 @@ final class TopicReader: @unchecked Sendable {
         }
     }
 
+    /// The offsets that a partition holds; nil where the run is to stop meanwhile. A leader that is new may not know for a moment how
+    /// far it was read: an end before `next` is asked for again for a while.
+    func held(by key: TopicPartition, from next: Int64, _ timeout: Duration) throws(KafkaError) -> (low: Int64, high: Int64)? {
+        let deadline = Clock.monotonic() + Bounds.earlyEndSeconds * 1_000_000
+        while true {
+            let held = try consumer.watermarks(of: key, timeout: timeout)
+            if held.high >= next || Clock.monotonic() >= deadline { return held }
+            if shouldStop() { return nil }
+            usleep(200_000)
+        }
+    }
+
     /// Asks the brokers, and again while they do not answer; nil where the run is to stop meanwhile.
-    func asking<R>(_ question: (Duration) throws(KafkaError) -> R) throws -> R? {
+    func asking<R>(_ question: (Duration) throws(KafkaError) -> R?) throws -> R? {
         let deadline = Clock.monotonic() + Bounds.questionSecondsMax * 1_000_000
         while !shouldStop() {
             do throws(KafkaError) {

@@ -101,7 +101,8 @@ extension Worker {
         )
         let commit = Commit(
             checkpoint, positions: checkpoint.sources.map { $0.positions.mapValues(\.nextOffset) },
-            lastRecords: positions.last, unsyncedLetters: deadLetters.takeUnsynced(), threadCount: threads.count, isLast: isLast, raisesHorizon: raises,
+            lastRecords: positions.last, unsyncedLetters: deadLetters.takeUnsynced(), threadCount: threads.count, isLast: isLast,
+            raisesHorizon: raises,
             idleShare: options.stateDirectory != nil ? nil : min(1, Double(Bounds.spilledEntitiesMax) / Double(max(1, changed))))
         for thread in threads { thread.inbox.send(.commit(commit)) }
         committer.inbox.send(commit)

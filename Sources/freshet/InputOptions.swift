@@ -34,7 +34,8 @@ struct InputOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Where a topic no longer holds what comes next: stop, or go on with the earliest that it holds.", valueName: "stop|earliest"))
+            "Where a topic no longer holds what comes next: stop, or go on with the earliest that it holds.",
+            valueName: "stop|earliest"))
     var onLostOffsets: String = "stop"
 
     @Option(help: ArgumentHelp("Threads that own shards; one per core if not given.", valueName: "count"))

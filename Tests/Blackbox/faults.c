@@ -45,12 +45,12 @@ static int counts(int file) {
     return strncmp(path, under, strlen(under)) == 0;
 }
 
-// How many of `size` bytes there is room for.
+// How many of `size` bytes there is room for: whole blocks, as file systems have it, so that what is smaller is there or not.
 static size_t take(int file, size_t size) {
     if (size == 0 || !counts(file)) return size;
     long long before = atomic_load(&left);
     while (1) {
-        long long room = before < 0 ? 0 : before < (long long)size ? before : (long long)size;
+        long long room = before >= (long long)size ? (long long)size : before < 0 ? 0 : before / 512 * 512;
         if (atomic_compare_exchange_weak(&left, &before, before - room)) return (size_t)room;
     }
 }

@@ -161,14 +161,14 @@ def test_run(freshet: Freshet, cluster: Cluster, snapshots: str, partitions: int
             freshet.run("get", worker.path, "--state", worker.state, "by_terminal", "t-1", expect=(0, 1))
     producer.finish()
 
-    worker.until_done(topic)
+    worker.until_done(topic, then=0.5)  # it may be done already, and not yet have come to its first line
     events, _ = oracle.apply(pipeline.sources[0], topic.arrivals)
     online(freshet, worker.path, worker.state, pipeline, events, SEED, 8)
     check_dead(worker.log, pipeline, topic.arrivals)
     check_archive(worker.log.path, topic.arrivals)
     topic.flush(newest=max(event.time for event in events) // 1_000)
     killer.kill()
-    worker.until_done(topic)
+    worker.until_done(topic, then=0.5)
     check(worker.log, pipeline, topic)
 
     (freshet.directory / "alone").mkdir()

@@ -60,7 +60,7 @@ def test_a_full_disk(freshet: Freshet, preload: str) -> None:
     command = ["replay", path, "--input", "s=s.jsonl", "--state", "state", "--log", "log", "--commit-interval", "3ms", "--memory", "64KiB"]
     # Whatever writes first, and each writer by itself; where a disk has no room left for parts, most of the work is done.
     writers = {"": 6.4, "state/": 6, "log/_dead_letters": 4, "log/by_terminal/_segments": 5, "log/by_both/dt=": 4.5, "log/_events/s/dt=": 5,
-               "log/_freshet_commit": 1.4, "state/_freshet_commit": 1.4}
+               "log/_freshet_commit": 2.5, "state/_freshet_commit": 2.5}
     stopped = []
     for under in [*rng.choices(["", "state/"], k=6), *writers]:
         size = int(10 ** rng.uniform(1 if writers[under] < 6 else 2, writers[under]))

@@ -48,7 +48,7 @@ def test_a_signal_in_every_phase(freshet: Freshet, broker: Broker, number: signa
         # Before its first line it has nothing to commit, and no hand for signals.
         ends(running, 15, (0, -number))
     topic.flush()
-    worker.until_done(topic)
+    worker.until_done(topic, then=0.3)
     check(worker.log, worker.pipeline, topic)
     check_dead(worker.log, worker.pipeline, topic.arrivals)
 

@@ -110,7 +110,8 @@ import Testing
                 var options = DatabaseOptions()
                 options.readOnly = readOnly
                 let error = openError(copy, options)
-                #expect(error?.isCorruption == true && error?.message.contains(log) == true, "\(place): \(String(describing: error))")
+                #expect(
+                    error?.isCorruption == true && error?.message.contains(log) == true, "\(place): \(String(describing: error))")
             }
         }
     }

@@ -11,7 +11,8 @@ struct TopicPositionsTests {
     private let last = CommitMark.LastRecord(offset: 99, fingerprint: 1234)
 
     private func positions(_ onLost: WorkerOptions.LostOffsets = .stop, knowsLast: Bool = true) -> TopicPositions {
-        TopicPositions(knowsLast ? ["t": [3: last]] : [:], onLost: onLost, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        TopicPositions(
+            knowsLast ? ["t": [3: last]] : [:], onLost: onLost, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     @Test func goesOnAtTheLastRecord() throws {
