@@ -6,9 +6,15 @@
 #   PEERS=1       for bench: DuckDB, Polars, pandas, Flink, Redis and Quix beside it, and the points of the plot
 #   RECORD=1      for bench: benchmarks/recorded.json is written anew
 #   BENCH         for bench: further options of benchmarks/bench.py
+#   KILLS, SEED   for crash: how many times, and what is produced
+#   ENTITIES, SOAK  for endure: entities in the state that is started on, seconds for which the disk is watched
 
 PYTHON ?= python3
 DEMO_SECONDS ?= 60
+KILLS ?= 200
+SEED ?= 1
+ENTITIES ?= 10000000
+SOAK ?= 120
 SWIFT ?= swift
 
 BUILD_PACKAGES = librdkafka-dev librocksdb-dev libsimdjson-dev libzstd-dev libsnappy-dev zlib1g-dev liblz4-dev \
@@ -19,11 +25,13 @@ PEER_PACKAGES = python3-venv redis-server openjdk-17-jdk-headless
 REQUIREMENTS = Tests/Blackbox/requirements.txt docker/requirements.txt
 BINARY = .build/release/freshet
 
-.PHONY: help demo test build bench lint format clean build-packages test-packages
+.PHONY: help demo test crash endure build bench lint format clean build-packages test-packages
 
 help:
 	@echo 'make demo    the whole pipeline for a minute: embedded broker, card traffic, live table, recount (DEMO_SECONDS=60)'
 	@echo 'make test    everything that can be checked: Swift tests, black-box tests, lints'
+	@echo 'make crash   the built binary killed at random instants, and what came of it recounted (KILLS=200 SEED=1)'
+	@echo 'make endure  a start on ten million entities, and the disk under an hour of load (ENTITIES=10000000 SOAK=120)'
 	@echo 'make build   the release binary, $(BINARY)'
 	@echo 'make bench   measurements; benchmarks/README.md says of what (PEERS=1 RECORD=1 INPUT=FILE)'
 	@echo 'make lint    style of the Swift sources and of docker/'
@@ -35,6 +43,14 @@ demo: build
 
 test: test-packages .venv/.installed
 	SWIFT='$(SWIFT)' .ci/test
+
+crash: build test-packages .venv/.installed
+	FRESHET_BIN=$(BINARY) CRASH_KILLS=$(KILLS) CRASH_SEED=$(SEED) .venv/bin/python -m pytest -q -p no:cacheprovider \
+		--durations=0 Tests/Blackbox/test_crash.py
+
+endure: build test-packages .venv/.installed
+	FRESHET_BIN=$(BINARY) RESTART_ENTITIES=$(ENTITIES) SOAK_SECONDS=$(SOAK) .venv/bin/python -m pytest -q -s -p no:cacheprovider \
+		--durations=0 Tests/Blackbox/test_endurance.py
 
 build: build-packages
 	$(SWIFT) build -c release --product freshet

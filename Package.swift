@@ -97,8 +97,8 @@ let package = Package(
             "StoreTests", "Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB", exclude: ["Golden"]),
         tests("HistoryTests", "History", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
         tests(
-            "WorkerTests", "Worker", "Store", "Engine", "Pipelines", "Windows", "Records",
-            .product(name: "Logging", package: "swift-log")),
+            "WorkerTests", "Worker", "Store", "Engine", "Pipelines", "Windows", "Records", "Kafka",
+            .product(name: "Logging", package: "swift-log"), exclude: ["Golden"]),
         tests("AggregatesTests", "Aggregates", "Records", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
         tests("FreshetTests", "freshet", "Engine", "Pipelines", "Records"),

@@ -22,16 +22,16 @@ extension Shard {
     public func hasEvents(_ entity: UInt32) -> Bool { !table.entities[Int(entity)].log.isEmpty }
 
     /// Appends the entity's values at `time` to `rows`, as a row of the snapshot log would show them; nil stands for an entity
-    /// without events. Gives the instant up to which events have left its log, if the values need some of those.
+    /// without events. Gives the instant up to which events have left its log, or may have, if the values need some of those.
     ///
     /// Requires: its log is in memory, and room in `rows`.
     public mutating func read(_ entity: UInt32?, at time: EventTime, rows: RowBuffer) -> EventTime? {
-        var log = entity.map { table.entities[Int($0)].log } ?? TimeLog()
-        if entity == nil { log.trimmedThrough = expiredThrough.microseconds }
+        let log = entity.map { table.entities[Int($0)].log } ?? TimeLog()
         // Rows before this one may have missed some.
         _ = evaluator.takeMissesTiled()
         evaluate(log, at: time, rows)
-        let trimmed = EventTime(microseconds: log.trimmedThrough)
+        // The store drops what has expired whenever it comes by: an entity, or a part of its log.
+        let trimmed = EventTime(microseconds: max(log.trimmedThrough, expiredThrough.microseconds))
         if trimmed > program.reach(at: time) { return trimmed }
         return evaluator.takeMissesTiled() ? EventTime(microseconds: log.tiledThrough) : nil
     }

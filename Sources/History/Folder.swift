@@ -43,7 +43,7 @@ public enum Folder {
     }
 
     /// The names in a folder, sorted; none where the folder is not there.
-    static func names(_ path: String) -> [String] {
+    public static func names(_ path: String) -> [String] {
         guard let stream = unsafe opendir(path) else { return [] }
         defer { unsafe _ = closedir(stream) }
         var names: [String] = []
@@ -57,7 +57,7 @@ public enum Folder {
     }
 
     /// Waits until a folder's names are on disk.
-    static func sync(_ path: String) throws(HistoryError) {
+    public static func sync(_ path: String) throws(HistoryError) {
         let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw HistoryError(cannot: "open", path) }
         defer { _ = close(descriptor) }

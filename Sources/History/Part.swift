@@ -45,7 +45,9 @@ public final class Part: @unchecked Sendable {
         try Folder.make(String(path[..<path.lastIndex(of: "/")!]))
         do throws(ParquetError) {
             let content = schema.content(of: rows)
-            var writer = try FileWriter(path: path, schema: content.columns, metadata: schema.metadata, memory: memory.writer)
+            var writer = try FileWriter(
+                path: path, schema: content.columns, metadata: schema.metadata, checksums: schema.isReadAgain,
+                memory: memory.writer)
             for group in content.groups { try writer.write(rowCount: group.count, columns: content.data(from: group.lowerBound)) }
             _ = try writer.finish(sync: sync)
         } catch {
@@ -63,6 +65,9 @@ public final class Part: @unchecked Sendable {
 
     static func publish(_ name: String, in folder: String) throws(HistoryError) {
         let hidden = "\(folder)/\(hiddenName(of: name))"
-        if Folder.exists(hidden) { try Folder.rename(hidden, to: "\(folder)/\(name)") }
+        guard Folder.exists(hidden) else { return }
+        let path = "\(folder)/\(name)"
+        guard !Folder.exists(path) else { throw HistoryError("\(path) is there already, and must not be written over") }
+        try Folder.rename(hidden, to: path)
     }
 }

@@ -127,11 +127,11 @@ public final class ViewLog {
             }
             try open?.append(rows, created: created)
         }
-        gather(rows, created: created, now: now)
+        gather(rows, created: created)
         rowCount += rows.count
     }
 
-    private func gather(_ rows: RowBuffer, created: Int64, now: Int64) {
+    private func gather(_ rows: RowBuffer, created: Int64) {
         var from = 0
         while from < rows.count {
             let day = DayRows.day(of: rows.times[from])
@@ -142,7 +142,6 @@ public final class ViewLog {
             from = to
         }
         gathered += rows.count
-        if gatheredSince == nil { gatheredSince = now }
     }
 
     private func newDay(_ day: Int64, rows: Int) -> DayRows {
@@ -157,9 +156,12 @@ public final class ViewLog {
         return target
     }
 
-    /// Whether the gathered rows are enough or old enough to become parts.
+    /// Whether the gathered rows are enough or old enough to become parts. `now`: microseconds of a clock that does not go back; rows
+    /// are as old as the first time that this was asked of them.
     public func isDue(now: Int64) -> Bool {
-        guard let gatheredSince else { return false }
+        guard gathered > 0 else { return false }
+        let gatheredSince = self.gatheredSince ?? now
+        self.gatheredSince = gatheredSince
         return gathered >= Bounds.gatheredRowsMax || now - gatheredSince >= Bounds.gatheredAgeMax
             || days.values.reduce(0) { $0 + $1.text.count } >= Bounds.gatheredTextMax
     }
@@ -274,7 +276,7 @@ public final class ViewLog {
         let rows = RowBuffer(entity: entityTypes, values: valueTypes, capacity: Bounds.rowBufferRows)
         for segment in segments {
             let reader = try SegmentReader(path: "\(folder)/_segments/\(segment.name)", committed: segment.length)
-            while let created = try reader.next(into: rows) { gather(rows, created: created, now: created) }
+            while let created = try reader.next(into: rows) { gather(rows, created: created) }
             sealed.append(segment)
         }
     }

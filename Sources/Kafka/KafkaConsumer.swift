@@ -88,7 +88,7 @@ extension ConsumerHandle {
     func poll(_ queue: OpaquePointer, into batch: inout MessageBatch, timeout: Duration) throws(KafkaError) {
         try checkOpen("consume from")
         unsafe batch.fill(from: queue, of: self, timeout: timeout)
-        for case .error(let error) in batch.events where error.isFatal { throw error }
+        for case .error(let error, _) in batch.events where error.isFatal { throw error }
     }
 
     func checkOpen(_ operation: String) throws(KafkaError) {

@@ -10,9 +10,9 @@ import CRdKafka
         /// All of the partition was read for now; `offset` is the next to be written, and the position, even where
         /// the last offsets are transaction markers, which no message shows.
         case end(TopicPartition, offset: Int64)
-        /// Of a partition or of the client. The client goes on, unless `isFatal`; the partition too, unless
+        /// Of a partition, or of the client where none is named. The client goes on, unless `isFatal`; the partition too, unless
         /// `isOffsetOutOfRange`.
-        case error(KafkaError)
+        case error(KafkaError, TopicPartition?)
     }
 
     /// The most messages that one poll takes.
@@ -111,13 +111,13 @@ import CRdKafka
         guard let topic = unsafe message.pointee.rkt else {
             var error = client.error("consume from", at: client.brokers, code)
             if !error.isFatal, let text = unsafe rd_kafka_message_errstr(message) { error.text = unsafe String(cString: text) }
-            return .error(error)
+            return .error(error, nil)
         }
         let partition = unsafe TopicPartition(String(cString: rd_kafka_topic_name(topic)), message.pointee.partition)
         if code == RD_KAFKA_RESP_ERR__PARTITION_EOF { return unsafe .end(partition, offset: message.pointee.offset) }
         let offset = unsafe message.pointee.offset
         let place = offset >= 0 ? "\(partition) at offset \(offset)" : partition.description
         let text = unsafe rd_kafka_message_errstr(message).map { unsafe String(cString: $0) }
-        return .error(KafkaError("consume", at: place, code, text: text))
+        return .error(KafkaError("consume", at: place, code, text: text), partition)
     }
 }

@@ -26,6 +26,8 @@ struct ChunkMetadata {
 struct ChunkEncoder: ~Copyable, Sendable {
     /// Of the file, for errors.
     var path = ""
+    /// Whether pages say a checksum of their bodies.
+    var writesChecksums = false
     private let compressor: Compressor
     private var dictionary = ValueDictionary()
     private var indices = Scratch<UInt32>()
@@ -154,7 +156,8 @@ struct ChunkEncoder: ~Copyable, Sendable {
         if chunk.compression == .zstd { try compressor.compress(page, into: &compressed, path: path) }
         let size = chunk.compression == .zstd ? compressed.count : page.count
         header.removeAll()
-        header.pageHeader(kind, uncompressedSize: page.count, compressedSize: size)
+        let sum = writesChecksums ? unsafe checksum(chunk.compression == .zstd ? compressed.bytes : page.bytes) : nil
+        header.pageHeader(kind, uncompressedSize: page.count, compressedSize: size, checksum: sum)
         unsafe output.append(header.bytes.bytes)
         unsafe output.append(chunk.compression == .zstd ? compressed.bytes : page.bytes)
         chunk.uncompressedSize += header.bytes.count + page.count

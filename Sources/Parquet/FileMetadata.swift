@@ -45,7 +45,7 @@ private let dataPage: Int32 = 0
 private let dictionaryPage: Int32 = 2
 
 extension ThriftCompact {
-    mutating func pageHeader(_ kind: PageKind, uncompressedSize: Int, compressedSize: Int) {
+    mutating func pageHeader(_ kind: PageKind, uncompressedSize: Int, compressedSize: Int, checksum: UInt32?) {
         element { header in
             switch kind {
             case .dictionary: header.i32(1, dictionaryPage)
@@ -53,6 +53,7 @@ extension ThriftCompact {
             }
             header.i32(2, Int32(uncompressedSize))
             header.i32(3, Int32(compressedSize))
+            if let checksum { header.i32(4, Int32(bitPattern: checksum)) }
             switch kind {
             case .dictionary(let entries):
                 header.structure(7) {

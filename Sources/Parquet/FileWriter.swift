@@ -21,11 +21,13 @@ public struct FileWriter: ~Copyable, Sendable {
     private var metadata: FileMetadata
     private var failed = false
 
-    /// Creates the file; it must not exist. `metadata` becomes the footer's key-value pairs.
+    /// Creates the file; it must not exist. `metadata` becomes the footer's key-value pairs. With `checksums`, each page has one, which
+    /// `TableReader` checks and other readers may.
     ///
     /// Requires: at least one column, distinct names; no other writer uses the memory until this one has gone.
     public init(
-        path: String, schema: [ColumnSchema], metadata: [(String, String)] = [], memory: WriterMemory = WriterMemory()
+        path: String, schema: [ColumnSchema], metadata: [(String, String)] = [], checksums: Bool = false,
+        memory: WriterMemory = WriterMemory()
     ) throws(ParquetError) {
         precondition(!schema.isEmpty, "a table without columns")
         precondition(Set(schema.map(\.name)).count == schema.count, "two columns of one name")
@@ -35,6 +37,7 @@ public struct FileWriter: ~Copyable, Sendable {
         }
         self.memory = memory
         memory.encoder.path = path
+        memory.encoder.writesChecksums = checksums
         self.metadata = FileMetadata(schema: schema, keyValues: metadata)
         file = try OutputFile(creating: path)
         memory.output.removeAll()

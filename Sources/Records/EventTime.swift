@@ -5,6 +5,12 @@ public struct EventTime: Hashable, Comparable, Sendable, BitwiseCopyable {
 
     @inlinable public init(microseconds: Int64) { self.microseconds = microseconds }
 
+    /// Held at the ends of what there is: a Kafka timestamp may be any number.
+    @inlinable public init(milliseconds: Int64) {
+        let (product, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000)
+        microseconds = overflow ? (milliseconds < 0 ? .min : .max) : product
+    }
+
     public static let distantPast = EventTime(microseconds: .min)
     public static let distantFuture = EventTime(microseconds: .max)
 

@@ -30,7 +30,7 @@ public final class Database: @unchecked Sendable {
     /// Throws `isLocked` where the database is open for writing already, `isCorruption` where its files do not fit together.
     public init(path: String, options: DatabaseOptions = DatabaseOptions()) throws(RocksDBError) {
         let horizons: OpaquePointer = unsafe freshet_horizons_create()
-        let native = unsafe options.makeNative(horizons: horizons)
+        let native = unsafe options.makeNative(path: path, horizons: horizons)
         let opened: (database: OpaquePointer, column: OpaquePointer)
         do throws(RocksDBError) {
             unsafe opened = try Self.open(path, native, readOnly: options.readOnly)
@@ -137,6 +137,10 @@ public final class Database: @unchecked Sendable {
                 }
                 return unsafe (database!, column!)
             } catch {
+                if error.isCorruption, !error.message.contains(path), let place = Journal.firstDamage(in: path) {
+                    throw RocksDBError(
+                        kind: .corruption, operation: error.operation, path: path, message: "\(error.message) in \(place)")
+                }
                 guard attemptsLeft > 0, error.message.contains("No such file") else { throw error }
             }
         }

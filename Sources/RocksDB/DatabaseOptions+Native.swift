@@ -2,7 +2,7 @@ internal import CRocksDB
 
 extension DatabaseOptions {
     /// RocksDB's form of the options. The caller destroys it, after the database and before the horizons.
-    func makeNative(horizons: OpaquePointer) -> OpaquePointer {
+    func makeNative(path: String, horizons: OpaquePointer) -> OpaquePointer {
         let native: OpaquePointer = unsafe rocksdb_options_create()
         unsafe rocksdb_options_set_create_if_missing(native, createIfMissing ? 1 : 0)
         unsafe rocksdb_options_set_paranoid_checks(native, paranoidChecks ? 1 : 0)
@@ -12,7 +12,7 @@ extension DatabaseOptions {
         }
         unsafe setWrites(native)
         unsafe setTables(native)
-        unsafe setLog(native)
+        unsafe setLog(native, path)
         return unsafe native
     }
 
@@ -24,8 +24,9 @@ extension DatabaseOptions {
         // One thread writes: nothing is gained by letting several fill a memtable, or spin for their turn.
         unsafe rocksdb_options_set_allow_concurrent_memtable_write(native, 0)
         unsafe rocksdb_options_set_enable_write_thread_adaptive_yield(native, 0)
-        // A log cut short or torn by a crash is replayed up to the last whole batch before the damage, never past it.
-        unsafe rocksdb_options_set_wal_recovery_mode(native, Int32(rocksdb_point_in_time_recovery))
+        // A log that ends within a batch was cut by a crash, and is replayed up to it. Any other damage may be to batches that
+        // were synced: to go on without them would take back in silence what others were told. It is an error.
+        unsafe rocksdb_options_set_wal_recovery_mode(native, Int32(rocksdb_tolerate_corrupted_tail_records_recovery))
         unsafe rocksdb_options_set_wal_bytes_per_sync(native, UInt64(writeBackBytes))
         unsafe rocksdb_options_set_bytes_per_sync(native, UInt64(writeBackBytes))
 
@@ -74,12 +75,9 @@ extension DatabaseOptions {
         unsafe rocksdb_options_set_compression_per_level(native, &kinds, kinds.count)
     }
 
-    /// RocksDB's own text log: warnings only, 16 MiB at the most, and no statistics thread.
-    private func setLog(_ native: OpaquePointer) {
-        let warnings: Int32 = 2
-        unsafe rocksdb_options_set_info_log_level(native, warnings)
-        unsafe rocksdb_options_set_max_log_file_size(native, 4 << 20)
-        unsafe rocksdb_options_set_keep_log_file_num(native, 4)
+    /// RocksDB's own text log: warnings only, 4 MiB at the most, none of a reader; and no statistics thread.
+    private func setLog(_ native: OpaquePointer, _ path: String) {
+        if !readOnly { unsafe freshet_keep_diary(native, path, 4 << 20) }
         unsafe rocksdb_options_set_stats_dump_period_sec(native, 0)
         unsafe rocksdb_options_set_stats_persist_period_sec(native, 0)
     }

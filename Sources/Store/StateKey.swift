@@ -6,6 +6,7 @@ internal import Records
 ///     shard u32 | hash u64 | entity | 1 | chunk id u32  one chunk, or block of tiles, of a long log
 ///     FFFFFFFF  | 0                                     the checkpoint
 ///     FFFFFFFF  | 1 | shard u32 | sequence u64          rows that wait for the watermark
+///     FFFFFFFF  | 2                                     the mark of the last commit
 ///
 /// Numbers are big endian, so that bytes sort as they do. A shard's number is its view's in the upper and its slice in the
 /// lower 16 bits. Entities are prefix-free within a view.
@@ -13,7 +14,7 @@ enum StateKey {
     static let metaShard: UInt32 = 0xFFFF_FFFF
 
     enum Row: UInt8 { case head, chunk }
-    enum Meta: UInt8 { case checkpoint, pending }
+    enum Meta: UInt8 { case checkpoint, pending, mark }
 
     static func append(
         entity: UnsafeRawBufferPointer, hash: UInt64, shard: ShardID, _ row: Row, chunk: UInt32 = 0, to writer: inout ByteWriter
@@ -28,6 +29,11 @@ enum StateKey {
     static func appendCheckpoint(to writer: inout ByteWriter) {
         writer.append(ordered: metaShard)
         writer.append(Meta.checkpoint.rawValue)
+    }
+
+    static func appendMark(to writer: inout ByteWriter) {
+        writer.append(ordered: metaShard)
+        writer.append(Meta.mark.rawValue)
     }
 
     static func appendPending(_ shard: ShardID, sequence: UInt64, to writer: inout ByteWriter) {

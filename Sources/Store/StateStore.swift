@@ -51,6 +51,25 @@ public final class StateStore: Sendable {
         return result
     }
 
+    /// The mark of the last commit; nil where there was none, or one of a version that made no marks.
+    public func mark() throws(StoreError) -> CommitMark? {
+        var key = ByteWriter()
+        StateKey.appendMark(to: &key)
+        var result: CommitMark?
+        var isCorrupt = false
+        try reporting { () throws(RocksDBError) in
+            try unsafe key.withBytes { (key: UnsafeRawBufferPointer) throws(RocksDBError) in
+                try unsafe database.get(key) { value in
+                    guard let value = unsafe value else { return }
+                    var reader = unsafe ByteReader(value)
+                    do throws(CorruptBytes) { result = try CommitMark(decoding: &reader) } catch { isCorrupt = true }
+                }
+            }
+        }
+        if isCorrupt { throw StoreError("\(path): the mark of the last commit is corrupt or of another format version") }
+        return result
+    }
+
     /// Brings the logs that a shard awaits: one multi-get, and a scan for each long log.
     public func bring(_ shard: inout Shard, _ id: ShardID) throws(StoreError) {
         guard !shard.awaited.isEmpty else { return }
@@ -180,11 +199,13 @@ public final class StateStore: Sendable {
     /// Bytes of rows that are written at once where nobody asks for all or nothing.
     private static let sliceBytes = 16 << 20
 
-    /// Writes what the shards contributed and the checkpoint.
+    /// Writes what the shards contributed, the checkpoint and, where there is one, its mark.
     ///
     /// Durable: all or nothing, and on disk when this returns. Otherwise in slices, to keep memory small: for state that
     /// dies with the process.
-    public func commit(_ rows: [CommitRows], _ checkpoint: Checkpoint, isDurable: Bool) throws(StoreError) {
+    public func commit(
+        _ rows: [CommitRows], _ checkpoint: Checkpoint, mark: CommitMark? = nil, isDurable: Bool
+    ) throws(StoreError) {
         var batch = WriteBatch()
         for rows in rows {
             try unsafe rows.lendRows { (row: CommitRows.Row) throws(StoreError) in
@@ -210,6 +231,13 @@ public final class StateStore: Sendable {
         var value = ByteWriter()
         checkpoint.encode(into: &value)
         unsafe key.withBytes { key in unsafe value.withBytes { unsafe batch.put(key, $0) } }
+        if let mark {
+            key.removeAll()
+            value.removeAll()
+            StateKey.appendMark(to: &key)
+            mark.encode(into: &value)
+            unsafe key.withBytes { key in unsafe value.withBytes { unsafe batch.put(key, $0) } }
+        }
         try reporting { () throws(RocksDBError) in try database.write(batch, sync: isDurable) }
         restoreHorizons(checkpoint)
     }
@@ -224,6 +252,11 @@ public final class StateStore: Sendable {
     /// Removes a folder and all state in it. Requires: it is closed.
     public static func destroy(path: String) throws(StoreError) {
         do throws(RocksDBError) { try Database.destroy(path: path) } catch { throw StoreError(error) }
+    }
+
+    /// Moves what the journal holds into table files: the next opening has nothing to replay.
+    public func flush() throws(StoreError) {
+        try reporting { () throws(RocksDBError) in try database.flush() }
     }
 
     /// Rewrites all files, so that the rows that may go do. Long; not for the loop's threads.

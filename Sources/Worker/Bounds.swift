@@ -19,8 +19,18 @@ enum Bounds {
     static let exchangeSlices = 8
     /// Milliseconds to wait for records when none are there: how late a stop or a commit may be noticed.
     static let pollMilliseconds = 50
-    /// Seconds between looks for new partitions and topics.
-    static let discoverySeconds = 10
+    /// Seconds between looks for new partitions and topics, and where the last look left something open.
+    static let discoverySeconds: Int64 = 10
+    static let discoverySecondsOpen: Int64 = 1
+    /// Looks in a row that do not find a topic that is being read, until it is taken to be deleted: a broker that has just started may
+    /// not know all topics yet.
+    static let looksWithoutTopic = 5
+    /// Seconds for which a partition's end that lies before our position is not believed: how long a leader takes to learn it.
+    static let earlyEndSeconds: Int64 = 3
+    /// Seconds that a question to the brokers may take before the run looks whether it is to stop, and asks again,
+    static let questionSeconds: Int64 = 2
+    /// and that a bounded run asks before it gives up.
+    static let questionSecondsMax: Int64 = 30
     /// Of the memory limit for each record that may be read beyond the partition that is furthest behind: an event and its
     /// waiting row take about 100 bytes, so a fifth of the limit at most waits for slow partitions;
     static let memoryPerWaitingRecord = 512
@@ -32,6 +42,8 @@ enum Bounds {
     static let statusMicroseconds: Int64 = 30_000_000
     /// Dead letters are written to their file when so many bytes have gathered, and at every commit.
     static let deadLetterBytes = 1 << 16
+    /// That a stop waits for brokers to take the dead letters.
+    static let lettersMicrosecondsAtStop: Int64 = 10_000_000
     /// Entities that may change before a commit is due: what a commit holds twice over while it is written, some 100 MiB.
     static let dirtyEntitiesMax = 250_000
     /// Entities in one commit of a run without a state folder. Its first comes when memory is full of entities that were never

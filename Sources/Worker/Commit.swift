@@ -15,6 +15,9 @@ final class Commit: @unchecked Sendable {
     /// the largest part of a shard's changed entities to write.
     let idleShare: Double?
     let positions: [[Int32: Int64]]
+    /// By topic, of every partition that was read.
+    let lastRecords: [String: [Int32: CommitMark.LastRecord]]
+    let unsyncedLetters: UnsyncedLetters?
     private let monitor = Monitor()
     private var waitingFor: Int
     private var rows: [CommitRows] = []
@@ -23,11 +26,13 @@ final class Commit: @unchecked Sendable {
     private var isDurable = false
 
     init(
-        _ checkpoint: Checkpoint, positions: [[Int32: Int64]], threadCount: Int, isLast: Bool, raisesHorizon: Bool,
-        idleShare: Double?
+        _ checkpoint: Checkpoint, positions: [[Int32: Int64]], lastRecords: [String: [Int32: CommitMark.LastRecord]] = [:],
+        unsyncedLetters: UnsyncedLetters? = nil, threadCount: Int, isLast: Bool, raisesHorizon: Bool, idleShare: Double?
     ) {
         self.checkpoint = checkpoint
         self.positions = positions
+        self.lastRecords = lastRecords
+        self.unsyncedLetters = unsyncedLetters
         self.isLast = isLast
         self.raisesHorizon = raisesHorizon
         self.idleShare = idleShare
@@ -104,7 +109,10 @@ final class Committer: @unchecked Sendable {
                     let isDurable = context.options.stateDirectory != nil
                     // Here and not on the shards' threads, whose turns a disk would hold up.
                     for segments in gathered.unsynced { try segments.sync() }
-                    try store.commit(gathered.rows, gathered.checkpoint, isDurable: isDurable)
+                    if isDurable { try commit.unsyncedLetters?.sync() }
+                    let mark = isDurable ? context.marks?.next(commit.lastRecords) : nil
+                    try store.commit(gathered.rows, gathered.checkpoint, mark: mark, isDurable: isDurable)
+                    if mark != nil { try context.marks?.didCommit() }
                     let kept = context.keptShare
                     for thread in threads { thread.inbox.send(.committed(keeping: kept)) }
                     guard isDurable else {
@@ -112,6 +120,8 @@ final class Committer: @unchecked Sendable {
                         continue
                     }
                     didCommit(commit)
+                    // The next run starts at once, and depends on no journal.
+                    if commit.isLast { try store.flush() }
                     if compaction == nil {
                         compaction = Compaction(
                             store, programs: context.programs, numbers: context.viewNumbers,

@@ -23,6 +23,14 @@ final class PartCompletions: @unchecked Sendable {
         }
     }
 
+    /// The run fails, and the part stays what it was: rows in memory.
+    func didFail() {
+        monitor.locked {
+            unwritten -= 1
+            monitor.wakeAll()
+        }
+    }
+
     func wake() { monitor.locked { monitor.wakeAll() } }
 
     func takeWritten() -> [PartJob] {
@@ -32,14 +40,12 @@ final class PartCompletions: @unchecked Sendable {
         }
     }
 
-    /// Waits until every part is written.
+    /// Waits until every part is written; throws where one could not be.
     func waitForAll(_ failure: Failure) throws {
         monitor.lock()
         defer { monitor.unlock() }
-        while unwritten > 0 {
-            if let error = failure.error { throw error }
-            monitor.wait()
-        }
+        while unwritten > 0 && failure.error == nil { monitor.wait() }
+        if let error = failure.error { throw error }
     }
 }
 
@@ -52,12 +58,17 @@ final class PartWriter: @unchecked Sendable {
         thread = WorkThread { [inbox] in
             let memory = PartMemory()
             while let job = inbox.receive() {
+                guard failure.error == nil else {
+                    job.completions.didFail()
+                    continue
+                }
                 do {
-                    if failure.error == nil { try job.part.write(sync: sync, memory: memory) }
+                    try job.part.write(sync: sync, memory: memory)
+                    job.completions.didWrite(job)
                 } catch {
                     failure.report(error)
+                    job.completions.didFail()
                 }
-                job.completions.didWrite(job)
             }
         }
     }

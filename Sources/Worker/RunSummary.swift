@@ -38,5 +38,8 @@ public struct RunSummary: Sendable {
     /// Events that came behind a view's watermark because their partition had been idle.
     public var behind = 0
 
+    /// Offsets that were gone before they were read, by partition; where the run was told to go on all the same.
+    public var lost: [(partition: String, offsets: Int64)] = []
+
     public init() {}
 }

@@ -50,13 +50,19 @@ final class ShardContext: @unchecked Sendable {
     let dirtyEntities = Atomic<Int>(0)
     let rowsOut = Atomic<Int>(0)
     let latencies = Latencies()
+    let wall: WallClock
+    /// nil without a state folder.
+    let marks: CommitMarks?
     private let monitor = Monitor()
     private var opened: StateStore?
 
     init(
         plan: Plan, programs: [ViewProgram], options: WorkerOptions, run: String, failure: Failure, parts: Channel<PartJob>,
-        store: StateStore?, hasStateAtStart: Bool, viewNumbers: [Int], leavesViews: Bool = false
+        store: StateStore?, hasStateAtStart: Bool, viewNumbers: [Int], leavesViews: Bool = false, wall: WallClock = WallClock(),
+        marks: CommitMarks? = nil
     ) {
+        self.wall = wall
+        self.marks = marks
         self.viewNumbers = viewNumbers
         self.leavesViews = leavesViews
         self.plan = plan

@@ -133,7 +133,7 @@ final class ShardThread: @unchecked Sendable {
             try turn(batches, watermarks)
             timing?.threadIsDone(context.latencies)
         case .archive(let events, let source):
-            try archives[source].append(events, created: Clock.now().microseconds)
+            try archives[source].append(events, created: context.wall.now().microseconds)
             context.archiveBuffers.put(events, source: source)
             try makeParts(all: false)
         case .asks(let batches): ask(batches)
@@ -251,7 +251,7 @@ final class ShardThread: @unchecked Sendable {
         if let join = context.options.join {
             try join.take(rows, view: view, thread: index)
         } else if let log = views[view].log {
-            try log.append(rows, created: Clock.now().microseconds)
+            try log.append(rows, created: context.wall.now().microseconds)
         } else if kind == .retracted {
             views[view].checksum.remove(rows)
         } else {
@@ -274,7 +274,7 @@ final class ShardThread: @unchecked Sendable {
 
     private func makeParts(all: Bool) throws {
         takeCompletions()
-        let now = Clock.now().microseconds
+        let now = Clock.monotonic()
         for log in logs where all || log.isDue(now: now) {
             for part in log.takeParts(all: all) {
                 completions.willWrite()
@@ -336,9 +336,9 @@ final class ShardThread: @unchecked Sendable {
     /// Looks the entity up in all shards of the view here: where a slice is a partition, only the producer knows which.
     private func answer(_ request: ReadRequest) throws {
         var answer: ReadRequest.Answer?
+        var expiredThrough = EventTime.distantPast
         let program = context.programs[request.view]
         let rows = RowBuffer(entity: [], values: program.valueTypes, capacity: 1)
-        var expiredThrough = EventTime.distantPast
         for id in order where id.view == request.view && (request.slice ?? id.slice) == id.slice {
             let seat = shards[id]!
             expiredThrough = max(expiredThrough, seat.shard.expiredThrough)

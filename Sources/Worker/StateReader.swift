@@ -12,7 +12,7 @@ public final class StateReader {
     private let numbers: [Int]
 
     public init(_ plan: Plan, directory: String) throws {
-        store = try StateStore(path: directory, readOnly: true)
+        store = try StateReader.open(directory)
         let adoption = try Adoption(StateReader.checkpoint(store, directory), by: plan, directory: directory)
         self.plan = adoption.kept.plan
         numbers = adoption.kept.numbers
@@ -21,11 +21,18 @@ public final class StateReader {
 
     /// What becomes of a state if a plan goes on from it. Nothing is changed.
     public static func change(of directory: String, to plan: Plan) throws -> PlanChange {
-        let store = try StateStore(path: directory, readOnly: true)
+        let store = try open(directory)
         let committed = try checkpoint(store, directory)
         var change = PlanChange(from: try Adoption.kept(committed, directory: directory), to: plan)
         if let obstacle = RowFilter(of: committed).obstacle { change.add(obstacle: obstacle) }
         return change
+    }
+
+    private static func open(_ directory: String) throws -> StateStore {
+        let found = try CommitMarks.checkFolder(directory)
+        let store = try StateStore(path: directory, readOnly: true)
+        try CommitMarks.check(found, in: directory, kept: try store.mark(), state: directory)
+        return store
     }
 
     private static func checkpoint(_ store: StateStore, _ directory: String) throws -> Checkpoint {

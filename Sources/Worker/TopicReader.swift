@@ -1,4 +1,5 @@
 internal import Engine
+internal import Glibc
 internal import Kafka
 internal import Logging
 internal import Pipelines
@@ -9,7 +10,7 @@ final class TopicReader: @unchecked Sendable {
     let consumer: KafkaConsumer
     let tasks: [SourceTask]
     let log: Logger
-    private let isBounded: Bool
+    let isBounded: Bool
     /// The event times between which rows are wanted.
     private let from: EventTime
     let to: EventTime
@@ -24,9 +25,15 @@ final class TopicReader: @unchecked Sendable {
     private var finished: Set<TopicPartition> = []
     private var retention: RetentionCheck?
     let discovery = TopicDiscovery()
+    let positions: TopicPositions
+    /// Whether the run is to end; any thread may ask.
+    var shouldStop: () -> Bool = { false }
 
-    init(_ consumer: KafkaConsumer, tasks: [SourceTask], _ options: WorkerOptions, log: Logger) {
+    init(
+        _ consumer: KafkaConsumer, tasks: [SourceTask], _ positions: TopicPositions, _ options: WorkerOptions, log: Logger
+    ) {
         self.consumer = consumer
+        self.positions = positions
         self.tasks = tasks
         self.log = log
         isBounded = options.isBounded
@@ -59,11 +66,23 @@ final class TopicReader: @unchecked Sendable {
         return .offset(least)
     }
 
+    /// As `start(of:)`, where the brokers have said which offsets the partition holds.
+    func start(of key: TopicPartition, held: (low: Int64, high: Int64)) throws(WorkerError) -> StartPosition {
+        guard case .offset(let next) = start(of: key) else { return .beginning }
+        let start = try positions.start(key, next: next, low: held.low, high: held.high)
+        for task in tasks where task.plan.topic == key.topic && task.nextOffset(of: key.partition) ?? 0 < held.low {
+            task.start(key.partition, at: held.low)
+        }
+        return .offset(start)
+    }
+
     // MARK: - Bounded
 
     /// All partitions as they are now, up to their ends of now; from where rows of the run need them, unless the state says so.
     func addBounded(views: [ViewProgram]) throws {
-        let counts = try consumer.partitionCounts(of: topics, timeout: .seconds(30))
+        let names = topics
+        guard let counts = try asking({ (wait) throws(KafkaError) in try consumer.partitionCounts(of: names, timeout: wait) })
+        else { return }
         let check = RetentionCheck(tasks: tasks, views: views, log: log)
         retention = check
         var positions: [(TopicPartition, StartPosition)] = []
@@ -72,22 +91,25 @@ final class TopicReader: @unchecked Sendable {
             var skipped: Int64 = 0
             for partition in 0..<Int32(count) {
                 let key = TopicPartition(topic, partition)
-                let (low, high) = try consumer.watermarks(of: key, timeout: .seconds(30))
-                for index in tasks.indices where tasks[index].plan.topic == topic {
-                    try begin(index, key, low: low, high: high, check)
+                let readers = tasks.indices.filter { tasks[$0].plan.topic == topic }
+                let read = readers.compactMap { tasks[$0].nextOffset(of: partition) }.min() ?? 0
+                guard let (low, high) = try asking({ (wait) throws(KafkaError) in try held(by: key, from: read, wait) }) else {
+                    return
+                }
+                for index in readers { try begin(index, key, low: low, high: high, check) }
+                // Of a partition that is not needed any more it does not matter what it holds.
+                let isPast = readers.allSatisfy { tasks[$0].closed(partition) >= to }
+                let start = isPast ? start(of: key) : try start(of: key, held: (low, high))
+                for index in readers {
                     ends[index][partition] = high
-                    let position = tasks[index].nextOffset(of: partition) ?? 0
-                    let next = max(low, position)
+                    let next = max(low, tasks[index].nextOffset(of: partition) ?? 0)
                     let isPast = tasks[index].closed(partition) >= to
-                    if 0 < position && position < low && !isPast {
-                        throw Self.gone("\(key) begins at offset \(low), not \(position)")
-                    }
                     if !isPast { total += max(0, high - next) }
                     if next >= high || isPast { tasks[index].reachedEnd(partition, isFinished: true) }
                 }
-                let start = start(of: key)
                 if case .offset(let offset) = start { skipped += max(0, offset - low) }
                 if high > low && !isDone(key) { positions.append((key, start)) }
+                discovery.reading.insert(key)
             }
             if skipped > 0 { log.info("reading topic \(topic) behind its first \(skipped) records") }
         }
@@ -178,16 +200,51 @@ final class TopicReader: @unchecked Sendable {
         log.debug("\(pausing.count) partitions begin to wait, \(resuming.count) go on, \(paused.count) wait")
     }
 
-    func take(_ error: KafkaError) throws {
-        if error.isOffsetOutOfRange { throw Self.gone(error.description) }
+    func take(_ error: KafkaError, of partition: TopicPartition?) throws {
         if error.isFatal { throw WorkerError(error.description) }
         log.warning("\(error)")
+        if error.isUnknownTopic { askSoon() }
+        if error.isOffsetOutOfRange, let partition { try addAgain(partition) }
     }
 
-    private static func gone(_ place: String) -> WorkerError {
-        WorkerError(
-            "\(place): the records from our position on are gone, most likely by the topic's retention; what they held cannot"
-                + " be made up for. Start with an empty --state to go on from what the topic still holds")
+    /// A partition stands still because it does not hold the offset at which it was to be read.
+    private func addAgain(_ key: TopicPartition) throws {
+        try consumer.remove([key])
+        paused.remove(key)
+        let read = tasks.filter { $0.plan.topic == key.topic }.compactMap { $0.nextOffset(of: key.partition) }.min() ?? 0
+        guard let held = try asking({ (wait) throws(KafkaError) in try held(by: key, from: read, wait) }) else { return }
+        let start = try start(of: key, held: held)
+        try consumer.add([(key, start)])
+        for index in tasks.indices where isBounded && tasks[index].plan.topic == key.topic {
+            if tasks[index].nextOffset(of: key.partition) ?? 0 >= end(index, key.partition) {
+                tasks[index].reachedEnd(key.partition, isFinished: true)
+            }
+        }
+    }
+
+    /// The offsets that a partition holds; nil where the run is to stop meanwhile. A leader that is new may not know for a moment how
+    /// far it was read: an end before `next` is asked for again for a while.
+    func held(by key: TopicPartition, from next: Int64, _ timeout: Duration) throws(KafkaError) -> (low: Int64, high: Int64)? {
+        let deadline = Clock.monotonic() + Bounds.earlyEndSeconds * 1_000_000
+        while true {
+            let held = try consumer.watermarks(of: key, timeout: timeout)
+            if held.high >= next || Clock.monotonic() >= deadline { return held }
+            if shouldStop() { return nil }
+            usleep(200_000)
+        }
+    }
+
+    /// Asks the brokers, and again while they do not answer; nil where the run is to stop meanwhile.
+    func asking<R>(_ question: (Duration) throws(KafkaError) -> R?) throws -> R? {
+        let deadline = Clock.monotonic() + Bounds.questionSecondsMax * 1_000_000
+        while !shouldStop() {
+            do throws(KafkaError) {
+                return try question(.seconds(Bounds.questionSeconds))
+            } catch {
+                guard error.isRetriable && Clock.monotonic() < deadline else { throw error }
+            }
+        }
+        return nil
     }
 
     // MARK: - For tools and progress
@@ -201,6 +258,7 @@ final class TopicReader: @unchecked Sendable {
             }
         }
         guard !offsets.isEmpty else { return }
+        discovery.told.set(offsets)
         if waiting { consumer.commit(offsets, waitingAtMost: .seconds(5)) } else { consumer.commit(offsets) }
     }
 

@@ -1,7 +1,9 @@
+internal import Engine
 internal import Kafka
 internal import Logging
 internal import Pipelines
 internal import Records
+internal import Store
 
 /// Topics: all partitions are read by one consumer, from the positions that our own state holds.
 extension Worker {
@@ -14,25 +16,20 @@ extension Worker {
         }
         defer { consumer.close() }
         wake = { consumer.wake() }
-        let topics = TopicReader(consumer, tasks: tasks, options, log: log)
+        let topics = TopicReader(consumer, tasks: tasks, positions, options, log: log)
+        topics.shouldStop = { [unowned self] in shouldStop }
         if !options.isBounded || options.stateDirectory != nil {
             didCommit = { positions in topics.commitOffsets(positions) }
         }
         if options.isBounded {
             try topics.addBounded(views: programs)
-        } else {
-            try topics.discover()
         }
         var batch = MessageBatch(capacity: Bounds.batchRecords)
-        var discoveredAt = Clock.monotonic()
         while !shouldStop {
             if options.isBounded && topics.tasks.allSatisfy(\.isFinished) { break }
+            topics.askIfDue()
             try consumer.poll(into: &batch, timeout: .milliseconds(Bounds.pollMilliseconds))
             try take(&batch, topics)
-            if !options.isBounded && Clock.monotonic() - discoveredAt >= Int64(Bounds.discoverySeconds) * 1_000_000 {
-                discoveredAt = Clock.monotonic()
-                topics.askBeside()
-            }
             try topics.takeFindings()
         }
         topics.stopAsking()
@@ -46,7 +43,7 @@ extension Worker {
 
     private func take(_ batch: inout MessageBatch, _ topics: TopicReader) throws {
         let monotonic = Clock.monotonic()
-        let wall = Clock.now()
+        let wall = context.wall.now()
         // Messages of one partition come in a row: what is the same for all of them is looked up once.
         var first = 0
         while first < batch.count {
@@ -59,7 +56,7 @@ extension Worker {
         for event in batch.events {
             switch event {
             case .end(let partition, let offset): if topics.reachedEnd(partition, offset) { hasChanges = true }
-            case .error(let error): try topics.take(error)
+            case .error(let error, let partition): try topics.take(error, of: partition)
             }
         }
         batch.removeAll()
@@ -85,6 +82,9 @@ extension Worker {
         let needsTimestamps = needsTimestamps
         let to = topics.to
         var isFirst = topics.awaitsFirst(index, partition)
+        if positions.expectsAny {
+            try positions.check(TopicPartition(task.plan.topic, partition), batch[range.lowerBound].record)
+        }
         var taken = 0
         for position in range {
             let message = batch[position]
@@ -92,7 +92,7 @@ extension Worker {
                 topics.finish(index, partition, at: end)
                 break
             }
-            let timestamp = message.timestampMilliseconds.map { EventTime(microseconds: $0 &* 1_000) }
+            let timestamp = message.timestampMilliseconds.map { EventTime(milliseconds: $0) }
             if needsTimestamps && timestamp == nil {
                 throw WorkerError(
                     missingTimestampOf: "\(TopicPartition(task.plan.topic, partition)), offset \(message.offset)")
@@ -100,7 +100,7 @@ extension Worker {
             let raw = unsafe RawRecord(value: message.value, readableBytes: 0)
             unsafe try task.accept(
                 raw, partition: partition, offset: message.offset, timestamp: timestamp,
-                limit: (timestamp ?? wall) + maxAhead, key: message.key, now: monotonic)
+                limit: min(timestamp ?? wall, wall) + maxAhead, key: message.key, now: monotonic)
             if task.isFull || task.records.text.count >= Bounds.batchBytes {
                 try dispatch(task, receivedAt: monotonic)
             }
@@ -116,6 +116,17 @@ extension Worker {
             }
         }
         topics.didRead(taken, index, partition)
+        if context.marks != nil && taken > 0 {
+            positions.took(batch[range.lowerBound + taken - 1].record, topic: task.plan.topic, partition: partition)
+        }
         if batch[range.upperBound - 1].offset >= end - 1 { task.reachedEnd(partition, isFinished: true) }
+    }
+}
+
+extension KafkaMessage {
+    /// What tells it from any other at its offset.
+    fileprivate var record: CommitMark.LastRecord {
+        let value = unsafe value.map { unsafe EntityKey.hash($0) } ?? 0
+        return CommitMark.LastRecord(offset: offset, fingerprint: value ^ UInt64(bitPattern: timestampMilliseconds ?? -1))
     }
 }

@@ -90,7 +90,7 @@ extension Worker {
 
     private func beginCommit(isLast: Bool) throws {
         let now = Clock.monotonic()
-        try deadLetters.flush()
+        try deadLetters.flush { [self] in shouldStop }
         var checkpoint = Checkpoint(
             plan: keptPlan, sliceCount: sliceCount, sourceCount: tasks.count)
         checkpoint.sources = tasks.map(\.state)
@@ -107,7 +107,8 @@ extension Worker {
         )
         let commit = Commit(
             checkpoint, positions: checkpoint.sources.map { $0.positions.mapValues(\.nextOffset) },
-            threadCount: threads.count, isLast: isLast, raisesHorizon: raises,
+            lastRecords: positions.last, unsyncedLetters: deadLetters.takeUnsynced(), threadCount: threads.count, isLast: isLast,
+            raisesHorizon: raises,
             idleShare: options.stateDirectory != nil ? nil : min(1, Double(Bounds.spilledEntitiesMax) / Double(max(1, changed))))
         for thread in threads { thread.inbox.send(.commit(commit)) }
         committer.inbox.send(commit)
@@ -120,7 +121,8 @@ extension Worker {
     private func openSpill() throws {
         let temporary = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
         let parent = options.logDirectory ?? temporary
-        let directory = "\(parent)/.freshet-spill-\(context.run)"
+        SpillFolder.removeAbandoned(in: parent)
+        let directory = SpillFolder.path(in: parent, run: context.run)
         spillDirectory = directory
         context.store = try StateStore(path: directory, isTransient: true)
         log.info("the state outgrew --memory; entities not used of late go to \(directory)")
@@ -140,7 +142,7 @@ extension Worker {
             let watermarks = watermarks()
             if let join = options.join { try dispatcher.ask(join, watermarks) }
             for thread in threads { thread.inbox.send(.end(watermarks: watermarks)) }
-            try deadLetters.flush()
+            try deadLetters.flush { [self] in shouldStop }
             return
         }
         try beginCommit(isLast: true)

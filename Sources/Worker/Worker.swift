@@ -29,10 +29,13 @@ public final class Worker: @unchecked Sendable {
     var leftShards: [ShardID: Checkpoint.ShardState]
     let sliceCount: Int
     let programs: [ViewProgram]
-    private let startedAt = Clock.now()
+    /// The log folder's, while the run writes into it.
+    private let lock: FolderLock?
+    let positions: TopicPositions
     var commit: Commit?
     var committedAt = Clock.monotonic()
-    var horizonRaisedAt = Clock.monotonic()
+    /// The first commit of a run may raise it: runs that are killed again and again would never let go of anything.
+    var horizonRaisedAt = Int64.min / 2
     var hasChanges = false
     var lastWatermarks: [EventTime] = []
     var statusLoggedAt = Clock.monotonic()
@@ -52,15 +55,16 @@ public final class Worker: @unchecked Sendable {
         self.status = status
         self.log = log
         var options = options
-        var store: StateStore?
+        let folders = try RunFolders(options)
+        let store = folders.store
+        lock = folders.lock
+        positions = TopicPositions(folders.mark?.topics ?? [:], onLost: options.onLostOffsets, log: log)
+        let wall = WallClock(floor: folders.mark?.time ?? .distantPast)
         var adoption: Adoption?
-        if let directory = options.stateDirectory {
-            store = try StateStore(path: directory)
-            if let committed = try store?.checkpoint() {
-                adoption = try Adoption(committed, by: wanted, directory: directory)
-                options.filter = try RowFilter(of: committed).continued(
-                    by: options.filter, isBounded: options.isBounded, directory: directory)
-            }
+        if let directory = options.stateDirectory, let committed = try store?.checkpoint() {
+            adoption = try Adoption(committed, by: wanted, directory: directory)
+            options.filter = try RowFilter(of: committed).continued(
+                by: options.filter, isBounded: options.isBounded, directory: directory)
         }
         self.options = options
         for warning in adoption?.warnings ?? [] { log.warning("\(warning)") }
@@ -73,7 +77,8 @@ public final class Worker: @unchecked Sendable {
         let sources = plan.sources
         programs = plan.views.map { ViewProgram($0, source: sources[$0.source], visibility: options.join?.visibility) }
         let programs = programs
-        let run = String(startedAt.microseconds, radix: 36)
+        // Clocks may say the same twice.
+        let run = String(wall.now().microseconds, radix: 36) + String(UInt32.random(in: .min ... .max), radix: 36)
         let waiters = Waiters()
         failure = Failure { waiters.wakeAll() }
 
@@ -98,7 +103,8 @@ public final class Worker: @unchecked Sendable {
         context = ShardContext(
             plan: plan, programs: programs, options: options, run: run, failure: failure, parts: partWriter.inbox,
             store: store, hasStateAtStart: checkpoint != nil, viewNumbers: kept.numbers,
-            leavesViews: adoption?.leavesViews ?? false)
+            leavesViews: adoption?.leavesViews ?? false, wall: wall,
+            marks: options.stateDirectory.map { CommitMarks(folders.mark, state: $0, log: options.logDirectory, wall: wall) })
         let context = context
         let threadCount = max(1, options.threads)
         threads = (0..<threadCount).map { ShardThread(context, index: $0) }
@@ -106,13 +112,14 @@ public final class Worker: @unchecked Sendable {
 
         if let topic = options.deadLetterTopic, case .brokers(let brokers, let properties) = options.input {
             let log = log
-            let producer = try KafkaProducer(KafkaConfiguration(brokers: brokers, properties: properties)) { level, text in
+            // Brokers that are away are waited for, however long.
+            let patient = KafkaConfiguration(brokers: brokers, properties: [("message.timeout.ms", "0")] + properties)
+            let producer = try KafkaProducer(patient) { level, text in
                 log.log(level: level <= .error ? .error : .debug, "\(text)")
             }
             deadLetters = DeadLetters(.topic(producer, topic))
         } else if let directory = options.logDirectory {
             deadLetters = DeadLetters(.file(path: "\(directory)/_dead_letters/dead_letters.jsonl"))
-            try Folder.make(directory)
             try deadLetters.recover(length: checkpoint?.deadLetterBytes ?? 0)
         } else {
             deadLetters = DeadLetters(.nowhere)
@@ -126,7 +133,7 @@ public final class Worker: @unchecked Sendable {
             task.goesOn = options.stateDirectory != nil && options.end == .distantFuture
             return task
         }
-        if options.stateDirectory != nil {
+        if options.stateDirectory != nil || options.logDirectory != nil {
             let earlier = options.logDirectory.flatMap { adoption?.earlierLogs(directory: $0, run: run) } ?? []
             do throws(HistoryError) {
                 let states = try LogState(decoding: checkpoint?.offlineLog ?? []).views
@@ -214,6 +221,7 @@ public final class Worker: @unchecked Sendable {
                     missed: threads.reduce(0) { $0 + $1.missed(of: view) }))
         }
         summary.behind = threads.reduce(0) { $0 + $1.behind }
+        summary.lost = positions.lost.map { (partition: "\($0.key)", offsets: $0.value) }.sorted { $0.partition < $1.partition }
         summary.latency = context.latencies.current
         summary.overflows = threads.reduce(0) { $0 + $1.overflows }
         return summary

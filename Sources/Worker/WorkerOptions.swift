@@ -2,6 +2,14 @@ public import Records
 
 /// What a run was asked for on the command line.
 public struct WorkerOptions: Sendable {
+    /// Records that were gone before they were read.
+    public enum LostOffsets: String, CaseIterable, Sendable {
+        /// Ends the run.
+        case stop
+        /// Goes on with the earliest that is there; the loss is counted.
+        case earliest
+    }
+
     /// Where events come from: brokers, or a file per source by name.
     public enum Input: Sendable {
         case brokers(String, properties: [(name: String, value: String)])
@@ -23,6 +31,8 @@ public struct WorkerOptions: Sendable {
     /// Rows whose event time is outside do not come out.
     public var filter: RowFilter?
     public var threads = 2
+    /// What to do where a topic no longer holds what comes next.
+    public var onLostOffsets = LostOffsets.stop
     /// Rows are asked for, in place of those of events.
     var join: JoinTask?
 

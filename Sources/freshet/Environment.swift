@@ -10,23 +10,22 @@ enum Environment {
     private static let flags: [String: (values: [String], switches: [String])] = [
         "run": (
             [
-                "brokers", "input", "state", "log", "memory", "commit-interval", "dead-letters", "threads", "property",
-                "log-level",
+                "brokers", "input", "state", "log", "memory", "commit-interval", "dead-letters", "threads", "on-lost-offsets",
+                "property", "log-level",
             ],
             []
         ),
         "replay": (
             [
                 "brokers", "input", "state", "log", "memory", "commit-interval", "dead-letters", "threads", "from", "to",
-                "property",
-                "log-level",
+                "on-lost-offsets", "property", "log-level",
             ],
             ["discard"]
         ),
         "join": (
             [
                 "brokers", "input", "spine", "out", "features", "visible", "memory", "threads", "from", "to", "dead-letters",
-                "commit-interval", "property", "log-level",
+                "commit-interval", "on-lost-offsets", "property", "log-level",
             ],
             ["full-names"]
         ),

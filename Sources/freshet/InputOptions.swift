@@ -32,6 +32,12 @@ struct InputOptions: ParsableArguments {
             valueName: "topic"))
     var deadLetters: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Where a topic no longer holds what comes next: stop, or go on with the earliest that it holds.",
+            valueName: "stop|earliest"))
+    var onLostOffsets: String = "stop"
+
     @Option(help: ArgumentHelp("Threads that own shards; one per core if not given.", valueName: "count"))
     var threads: Int?
 
@@ -51,6 +57,9 @@ struct InputOptions: ParsableArguments {
         }
         guard TimeSpan(parsing: commitInterval) != nil else {
             throw ValidationError("--commit-interval \(commitInterval): expected a duration such as 500ms or 10s")
+        }
+        guard WorkerOptions.LostOffsets(rawValue: onLostOffsets) != nil else {
+            throw ValidationError("--on-lost-offsets \(onLostOffsets): expected stop or earliest")
         }
         guard Logger.Level(rawValue: logLevel) != nil else {
             throw ValidationError("--log-level \(logLevel): expected debug, info, notice, warning or error")
@@ -90,6 +99,7 @@ struct InputOptions: ParsableArguments {
         options.memory = parseBytes(memory)!
         options.commitInterval = TimeSpan(parsing: commitInterval)!
         options.deadLetterTopic = deadLetters
+        options.onLostOffsets = WorkerOptions.LostOffsets(rawValue: onLostOffsets)!
         options.threads = threads ?? processorCount()
         return options
     }

@@ -21,6 +21,7 @@ extension RunSummary {
                 )
             }
         }
+        for (partition, offsets) in lost { lines.append("\(partition): \(offsets) offsets were gone before they were read") }
         if behind > 0 {
             lines.append(
                 "\(behind) events came behind a view's watermark, as their partition had been idle or out_of_orderness was less: rows that were out do not count them, and theirs lack what had left the state"

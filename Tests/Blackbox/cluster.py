@@ -11,8 +11,9 @@ import ctypes.util
 import time
 import uuid
 
-from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic,
+                                   ResourceType)
 
 Message = tuple[int, int, bytes | None, bytes | None]  # partition, timestamp in ms, key, value
 
@@ -20,8 +21,12 @@ Message = tuple[int, int, bytes | None, bytes | None]  # partition, timestamp in
 class Cluster:
     def __init__(self, brokers: str) -> None:
         self.brokers = brokers
+        self.look_again()
+
+    def look_again(self) -> None:
+        """A producer believes for a while in what it knew of a topic."""
         # Idempotent: what a retry sends again, as a topic's first batches often are, keeps its place.
-        self.producer = Producer({"bootstrap.servers": brokers, "linger.ms": 5, "enable.idempotence": True})
+        self.producer = Producer({"bootstrap.servers": self.brokers, "linger.ms": 5, "enable.idempotence": True})
 
     def unique(self, name: str) -> str:
         return f"{name}_{uuid.uuid4().hex[:12]}"
@@ -71,12 +76,30 @@ class RealCluster(Cluster):
 
     def topic(self, name: str, partitions: int) -> str:
         unique = self.unique(name)
-        # Events are years old: neither their age nor how far it lies from the broker's clock may matter.
-        wanted = NewTopic(unique, num_partitions=partitions, replication_factor=1,
-                          config={"retention.ms": "-1", "message.timestamp.type": "CreateTime"})
-        self.admin.create_topics([wanted])[unique].result(30)
+        self.create(unique, partitions)
         self.created.append(unique)
         return unique
+
+    def create(self, topic: str, partitions: int) -> None:
+        """A topic that may have been deleted a moment ago."""
+        # Events are years old: neither their age nor how far it lies from the broker's clock may matter.
+        config = {"retention.ms": "-1", "message.timestamp.type": "CreateTime"}
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self.admin.create_topics([NewTopic(topic, num_partitions=partitions, replication_factor=1, config=config)])[topic].result(30)
+                return self.look_again()
+            except KafkaException as failure:
+                assert failure.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS and time.monotonic() < deadline, failure
+                time.sleep(0.1)
+
+    def delete(self, topic: str) -> None:
+        self.admin.delete_topics([topic])[topic].result(30)
+
+    def add_partitions(self, topic: str, count: int) -> None:
+        now = len(self.admin.list_topics(topic, timeout=10).topics[topic].partitions)
+        self.admin.create_partitions([NewPartitions(topic, now + count)])[topic].result(30)
+        self.look_again()
 
     def forget(self, topic: str, partition: int, offset: int) -> int:
         """Deletes what is before the offset; gives the first that is left."""
@@ -93,11 +116,11 @@ class RealCluster(Cluster):
     def close(self) -> None:
         self.producer.flush(10)
         for deleted in self.admin.delete_topics(self.created).values() if self.created else []:
-            deleted.result(30)
+            deleted.exception(30)  # a test may have deleted it
 
 
 class MockCluster(Cluster):
-    def __init__(self) -> None:
+    def __init__(self, brokers: int = 1) -> None:
         path = ctypes.util.find_library("rdkafka") or "librdkafka.so.1"
         self.library = ctypes.CDLL(path)
         pointer = ctypes.c_void_p
@@ -110,9 +133,12 @@ class MockCluster(Cluster):
         self.library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
         self.library.rd_kafka_mock_cluster_bootstraps.argtypes = [pointer]
         self.library.rd_kafka_mock_topic_create.argtypes = [pointer, ctypes.c_char_p, ctypes.c_int, ctypes.c_int]
+        self.library.rd_kafka_mock_partition_set_leader.argtypes = [pointer, ctypes.c_char_p, ctypes.c_int32, ctypes.c_int32]
+        for name in ("rd_kafka_mock_broker_set_down", "rd_kafka_mock_broker_set_up"):
+            getattr(self.library, name).argtypes = [pointer, ctypes.c_int32]
         producer_type = 0
         self.client = self.library.rd_kafka_new(producer_type, None, ctypes.create_string_buffer(512), 512)
-        self.mock = self.library.rd_kafka_mock_cluster_new(self.client, 1)
+        self.mock = self.library.rd_kafka_mock_cluster_new(self.client, brokers)
         super().__init__(self.library.rd_kafka_mock_cluster_bootstraps(self.mock).decode())
 
     def topic(self, name: str, partitions: int) -> str:
@@ -120,6 +146,16 @@ class MockCluster(Cluster):
         error = self.library.rd_kafka_mock_topic_create(self.mock, unique.encode(), partitions, 1)
         assert error == 0, f"the mock refused topic {unique}: {error}"
         return unique
+
+    def move_leader(self, topic: str, partition: int, broker: int) -> None:
+        """Brokers are numbered from 1."""
+        error = self.library.rd_kafka_mock_partition_set_leader(self.mock, topic.encode(), partition, broker)
+        assert error == 0, error
+
+    def set_broker(self, broker: int, down: bool) -> None:
+        change = self.library.rd_kafka_mock_broker_set_down if down else self.library.rd_kafka_mock_broker_set_up
+        error = change(self.mock, broker)
+        assert error == 0, error
 
     def forget(self, topic: str, partition: int, offset: int) -> int:
         """The mock forgets by itself: it keeps 5 MB."""

@@ -48,10 +48,10 @@ class Freshet:
             f"{done.stderr[-4000:].decode(errors='replace')}")
         return done
 
-    def start(self, *arguments: object) -> "Running":
+    def start(self, *arguments: object, env: dict[str, str] | None = None) -> "Running":
         stderr = open(self.directory / "worker.err", "ab")
         process = subprocess.Popen([self.binary, *map(str, arguments)], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL, stderr=stderr, env=self.environment(), cwd=self.directory)
+                                   stdout=subprocess.DEVNULL, stderr=stderr, env=self.environment(env), cwd=self.directory)
         return Running(process, self.directory / "worker.err")
 
     def write(self, pipeline: Pipeline, name: str = "pipeline.yaml") -> Path:

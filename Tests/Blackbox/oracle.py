@@ -27,11 +27,12 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class Arrival:
-    """A record as it comes in: where from, at which position, its bytes."""
+    """A record as it comes in: where from, at which position, its bytes, and its Kafka timestamp in microseconds, if it has one."""
 
     partition: int
     offset: int
     raw: bytes
+    timestamp: int | None = None
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,8 @@ def apply(source: Source, arrivals: list[Arrival], now: int | None = None,
             dead.append((*position, str(rejected)))
             continue
         time = fields[source.event_time]
-        if now is not None and time > now + micros("1h"):
+        stamp = now if arrival.timestamp is None else arrival.timestamp
+        if stamp is not None and time > stamp + micros("1h"):
             dead.append((*position, "ahead"))
         elif arrival.partition in newest and time <= newest[arrival.partition] - bound:
             event = Event(time, *position, fields, newest[arrival.partition] - bound)

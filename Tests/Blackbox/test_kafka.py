@@ -62,9 +62,9 @@ class Topic:
             messages.append((partition, event["event_time"] + shift(), event["customer"].encode(), line))
         self.cluster.produce(self.name, messages)
 
-    def flush(self, partitions: list[int] | None = None) -> None:
-        """An event in every partition, long after all others: the watermark passes all that came before."""
-        after = max(json.loads(a.raw)["event_time"] for a in self.arrivals) + 3_600_000
+    def flush(self, partitions: list[int] | None = None, newest: int | None = None) -> None:
+        """An event in every partition, long after all others (in ms): the watermark passes all that came before."""
+        after = (newest or max(json.loads(a.raw)["event_time"] for a in self.arrivals)) + 3_600_000
         members = {"id": "0", "customer": "", "terminal": json.dumps(FLUSH), "event_time": str(after), "shop": "0", "amount": "0", "fraud": "0"}
         messages: list[Message] = []
         for partition in range(len(self.ends)) if partitions is None else partitions:

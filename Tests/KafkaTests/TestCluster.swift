@@ -101,7 +101,7 @@ struct Received {
         for event in batch.events {
             switch event {
             case .end(let partition, let offset): ends[partition] = offset
-            case .error(let error): errors.append(error)
+            case .error(let error, _): errors.append(error)
             }
         }
     }

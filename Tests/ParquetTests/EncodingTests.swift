@@ -103,7 +103,7 @@ import Testing
 
     @Test func pageHeaderByHand() {
         var thrift = ThriftCompact()
-        thrift.pageHeader(.data(rows: 3, .rleDictionary), uncompressedSize: 10, compressedSize: 20)
+        thrift.pageHeader(.data(rows: 3, .rleDictionary), uncompressedSize: 10, compressedSize: 20, checksum: nil)
         let bytes = unsafe Array(thrift.bytes.bytes)
         #expect(bytes == [0x15, 0, 0x15, 20, 0x15, 40, 0x2C, 0x15, 6, 0x15, 16, 0x15, 6, 0x15, 6, 0, 0])
     }

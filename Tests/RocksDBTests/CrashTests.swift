@@ -87,6 +87,35 @@ import Testing
         #expect(openError(scratch.path + "/none", options) != nil)
     }
 
+    /// A changed byte in the log, wherever it is, is an error that names the log: it may be of a batch that was synced.
+    @Test func aDamagedLogIsRefusedAndNamed() throws {
+        let database = try Database(path: scratch.database)
+        for number in 0..<200 as Range<UInt32> {
+            // Some batches span blocks of the log.
+            try database.put((0..<10).map { (bigEndian(number * 10 + $0), [UInt8](repeating: UInt8(number), count: 60)) })
+        }
+        let log = try #require(Scratch.files(scratch.database, ending: ".log").last)
+        var status = stat()
+        unsafe stat(scratch.database + "/" + log, &status)
+        #expect(status.st_size > 3 * 32_768)
+        for place in stride(from: 0, to: Int(status.st_size), by: 3_517) {
+            let copy = scratch.copy(scratch.database, to: "damaged-\(place)")
+            let stream = unsafe fopen(copy + "/" + log, "r+")!
+            unsafe fseek(stream, place, SEEK_SET)
+            let byte = unsafe fgetc(stream)
+            unsafe fseek(stream, place, SEEK_SET)
+            unsafe fputc(byte ^ 0x10, stream)
+            unsafe fclose(stream)
+            for readOnly in [true, false] {
+                var options = DatabaseOptions()
+                options.readOnly = readOnly
+                let error = openError(copy, options)
+                #expect(
+                    error?.isCorruption == true && error?.message.contains(log) == true, "\(place): \(String(describing: error))")
+            }
+        }
+    }
+
     @Test func brokenTableFilesAreNamed() throws {
         var database = try Database(path: scratch.database)
         try database.put((0..<20_000).map { (bigEndian($0), bigEndian($0 &* 2_654_435_761)) })

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import History
 internal import Parquet
 internal import Records
 
@@ -55,6 +56,7 @@ protocol TableWriter: AnyObject {
 }
 
 func makeTable(_ path: String, _ schema: [ColumnSchema], pipeline: String, version: Int) throws -> any TableWriter {
+    removeAbandoned(path)
     switch TableFormat(path: path, mayBeCompressed: false) {
     case .parquet:
         return try ParquetTable(path, schema, [("freshet.pipeline", pipeline), ("freshet.version", String(version))])
@@ -68,6 +70,19 @@ func makeTable(_ path: String, _ schema: [ColumnSchema], pipeline: String, versi
 private func hiddenPath(_ path: String) -> String {
     let cut = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
     return "\(path[..<cut]).\(path[cut...]).\(getpid()).inprogress"
+}
+
+/// Removes what joins to the same table left that were killed.
+private func removeAbandoned(_ path: String) {
+    let cut = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+    let folder = cut == path.startIndex ? "." : String(path[..<cut])
+    let (prefix, suffix) = (".\(path[cut...]).", ".inprogress")
+    for name in Folder.names(folder) where name.hasPrefix(prefix) && name.hasSuffix(suffix) {
+        guard let process = pid_t(name.dropFirst(prefix.count).dropLast(suffix.count)), kill(process, 0) != 0, errno == ESRCH else {
+            continue
+        }
+        unsafe _ = unlink("\(folder)/\(name)")
+    }
 }
 
 private func publish(_ hidden: String, as path: String) throws(WorkerError) {

@@ -1,0 +1,20 @@
+internal import Records
+import Synchronization
+
+/// The wall clock of one state's runs: it follows the system's forward, but does not go back, neither where that is set back nor from
+/// one run to the next. So what is made later always says so, and no event is taken to lie ahead because a clock was set back.
+final class WallClock: Sendable {
+    /// Microseconds from the monotonic clock to this one; they only grow.
+    private let offset: Atomic<Int64>
+
+    /// - Parameter floor: what an earlier run had come to.
+    init(floor: EventTime = .distantPast) {
+        offset = Atomic(max(floor, Clock.now()).microseconds - Clock.monotonic())
+    }
+
+    func now() -> EventTime {
+        let monotonic = Clock.monotonic()
+        let newest = offset.max(Clock.now().microseconds - monotonic, ordering: .relaxed).newValue
+        return EventTime(microseconds: monotonic + newest)
+    }
+}
