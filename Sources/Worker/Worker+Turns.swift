@@ -52,7 +52,9 @@ extension Worker {
     func watermarks(sending task: SourceTask? = nil) -> [EventTime] {
         let now = options.isBounded ? nil : Clock.monotonic()
         let bySource = tasks.map { $0 === task || $0.records.count == 0 ? $0.watermark(now: now) : $0.lastWatermark }
-        return plan.views.map { bySource[$0.source] }
+        // No row behind the end comes out: a state stays as of there, and keeps what is in reach.
+        let last = options.stateDirectory == nil ? EventTime.distantFuture : options.end
+        return plan.views.map { min(bySource[$0.source], last) }
     }
 
     private func publishStatus(records: UInt64) {

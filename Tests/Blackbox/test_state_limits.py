@@ -47,7 +47,13 @@ def test_a_state_with_an_end(freshet: Freshet, moments: list[int]) -> None:
     refuse(freshet, ("run", "pipeline.yaml", "--brokers", "localhost:1", "--state", "state", "--log", "log"), *said)
     report = freshet.run("plan", "pipeline.yaml", "--state", "state", expect=1).stdout.decode()
     assert all(message in report for message in said) and "cannot go on" in report, report
-    freshet.run("get", "pipeline.yaml", "--state", "state", "v", "c-0", "--at", end)
+    # It answers as of its end.
+    events, _ = oracle.apply(generate.SOURCE, oracle.of_lines((freshet.directory / "s.jsonl").read_bytes().split(b"\n")))
+    logs = oracle.logs(PIPELINE.views[0], events)
+    for key in sorted(logs)[:5]:
+        values = json.loads(freshet.run("get", "pipeline.yaml", "--state", "state", "v", *key, "--at", end).stdout)["values"]
+        wanted = oracle.evaluate(PIPELINE.views[0], logs[key], moments[COUNT // 2])
+        assert {n: bits(v) for n, v in values.items()} == {n: bits(v) for n, v in wanted.items()}
     # The same replay goes on, and has nothing left to do.
     assert b"view v: 0 rows" in freshet.run(*kept, "--to", end).stdout
     compare_rows(Log(freshet.directory / "log").rows(PIPELINE.views[0], generate.FIELDS), rows)
