@@ -98,7 +98,7 @@ let package = Package(
         tests("HistoryTests", "History", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
         tests(
             "WorkerTests", "Worker", "Store", "Engine", "Pipelines", "Windows", "Records", "Kafka",
-            .product(name: "Logging", package: "swift-log"), exclude: ["Golden"]),
+            .product(name: "Logging", package: "swift-log"), exclude: ["Golden", "Emission/Golden"]),
         tests("AggregatesTests", "Aggregates", "Records", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),
         tests("FreshetTests", "freshet", "Engine", "Pipelines", "Records"),

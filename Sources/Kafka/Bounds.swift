@@ -35,6 +35,24 @@ enum Bounds {
         ("message.timeout.ms", "120000"),  // a record undelivered for so long is a failure, reported by the next call
     ]
 
+    /// In place of `producer`'s: what is written in transactions.
+    static func transactionalProducer(timeout: Duration) -> [(name: String, value: String)] {
+        let timeout = String(milliseconds(timeout))
+        return [
+            // Behaviour: one timeout for all. What is not delivered when the transaction's time is over never will be.
+            ("transaction.timeout.ms", timeout),
+            ("message.timeout.ms", timeout),
+            ("partitioner", "murmur2_random"),  // as `producer`'s
+            ("allow.auto.create.topics", "false"),
+
+            // Performance and memory.
+            ("linger.ms", "5"),
+            ("queue.buffering.max.messages", "100000"),
+            ("queue.buffering.max.kbytes", "65536"),
+            ("delivery.report.only.error", "true"),  // success is the transaction's
+        ]
+    }
+
     /// librdkafka waits by the millisecond, in an `int`. A remainder rounds up, lest a short wait become a busy loop.
     static func milliseconds(_ duration: Duration) -> Int32 {
         let (seconds, attoseconds) = duration.components

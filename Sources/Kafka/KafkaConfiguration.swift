@@ -28,6 +28,20 @@ public struct TopicPartition: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(topic)[\(partition)]" }
 }
 
+/// What a consumer group has committed of a partition, or is to.
+public struct CommittedPosition: Hashable, Sendable {
+    public var partition: TopicPartition
+    public var nextOffset: Int64
+    /// The committer's own; brokers take 4096 bytes of it by default.
+    public var metadata: String
+
+    public init(_ partition: TopicPartition, nextOffset: Int64, metadata: String) {
+        self.partition = partition
+        self.nextOffset = nextOffset
+        self.metadata = metadata
+    }
+}
+
 /// Where to start to read a partition.
 public enum StartPosition: Hashable, Sendable {
     case offset(Int64)

@@ -74,13 +74,18 @@ public final class KafkaConsumer: Sendable {
 
     private func logCommit(_ error: KafkaError) { handle.client.context.log(.warning, "COMMIT \(error)") }
 
-    /// What the group has committed; nil where nothing was.
-    public func committed(_ partitions: [TopicPartition], timeout: Duration) throws(KafkaError) -> [Int64?] {
+    /// What the group has committed; nil where nothing was. Offsets of transactions count once these are committed, and are
+    /// waited for while they are not decided.
+    public func committed(_ partitions: [TopicPartition], timeout: Duration) throws(KafkaError) -> [CommittedPosition?] {
         let list = PartitionList(partitions)
         let code = unsafe rd_kafka_committed(handle.client.handle, list.raw, Bounds.milliseconds(timeout))
         try KafkaError.check(code, "read committed offsets of", at: group)
         try list.check("read committed offset of")
-        return (0..<list.count).map { list.offset(at: $0) < 0 ? nil : list.offset(at: $0) }
+        return partitions.indices.map { index in
+            let offset = list.offset(at: index)
+            return offset < 0
+                ? nil : CommittedPosition(partitions[index], nextOffset: offset, metadata: list.metadata(at: index))
+        }
     }
 }
 

@@ -15,6 +15,8 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
     public var isFatal: Bool
     /// The same call may succeed later, without anyone's help.
     public var isRetriable: Bool
+    /// The transaction cannot be committed any more: it has to be aborted.
+    public var requiresAbort = false
 
     public var description: String { "\(operation) \(place): \(text) (\(name))" }
 
@@ -28,6 +30,12 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
     public var isUnknownTopic: Bool {
         code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART.rawValue || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC.rawValue
             || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION.rawValue
+    }
+
+    /// A newer producer has the transactional id, or the coordinator gave up this one's transaction.
+    public var isFenced: Bool {
+        code == RD_KAFKA_RESP_ERR__FENCED.rawValue || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED.rawValue
+            || code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH.rawValue
     }
 
     public var isTimeout: Bool {
@@ -50,6 +58,7 @@ extension KafkaError {
         self.init(operation, at: place, code, text: unsafe String(cString: rd_kafka_error_string(error)))
         isFatal = unsafe rd_kafka_error_is_fatal(error) != 0
         if unsafe rd_kafka_error_is_retriable(error) != 0 { isRetriable = true }
+        requiresAbort = unsafe rd_kafka_error_txn_requires_abort(error) != 0
         unsafe rd_kafka_error_destroy(error)
     }
 

@@ -1,4 +1,5 @@
 import CRdKafka
+import Glibc
 
 /// Owns a `rd_kafka_topic_partition_list_t`.
 @safe struct PartitionList: ~Copyable {
@@ -20,6 +21,17 @@ import CRdKafka
         }
     }
 
+    init(_ positions: some Collection<CommittedPosition>) {
+        unsafe raw = unsafe rd_kafka_topic_partition_list_new(Int32(positions.count))
+        for position in positions {
+            append(position.partition, offset: position.nextOffset)
+            let element = unsafe raw.pointee.elems + (count - 1)
+            // The list frees it.
+            unsafe element.pointee.metadata = UnsafeMutableRawPointer(strdup(position.metadata))
+            unsafe element.pointee.metadata_size = position.metadata.utf8.count
+        }
+    }
+
     deinit { unsafe rd_kafka_topic_partition_list_destroy(raw) }
 
     private func append(_ partition: TopicPartition, offset: Int64) {
@@ -33,6 +45,13 @@ import CRdKafka
     func offset(at index: Int) -> Int64 {
         precondition(index < count)
         return unsafe raw.pointee.elems[index].offset
+    }
+
+    func metadata(at index: Int) -> String {
+        precondition(index < count)
+        guard let start = unsafe raw.pointee.elems[index].metadata else { return "" }
+        let bytes = unsafe UnsafeRawBufferPointer(start: start, count: raw.pointee.elems[index].metadata_size)
+        return unsafe String(decoding: bytes, as: UTF8.self)
     }
 
     /// Throws the first partition's failure.

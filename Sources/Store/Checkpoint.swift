@@ -10,6 +10,7 @@ public import Records
 ///                     waiting varint { sequence varint | newest time i64 } | next sequence varint }
 ///     offline log: length varint | bytes                       see History's LogState
 ///     dead letters' committed length varint
+///     emission u8: 0 none, 1 under way, 2 stopped cleanly | commit varint | topic: length varint | bytes
 public struct Checkpoint: Equatable, Sendable {
     /// How far one partition was read.
     public struct Position: Equatable, Sendable {
@@ -46,6 +47,21 @@ public struct Checkpoint: Equatable, Sendable {
         public var newest: Int64
     }
 
+    /// How far rows were emitted to a topic.
+    public struct Emission: Equatable, Sendable {
+        public var topic: String
+        /// Of the last commit that emitted, counted from 1.
+        public var number: UInt64
+        /// It was the last one of a run that stopped cleanly: nothing was emitted after it.
+        public var isClosed: Bool
+
+        public init(topic: String, number: UInt64, isClosed: Bool) {
+            self.topic = topic
+            self.number = number
+            self.isClosed = isClosed
+        }
+    }
+
     /// The pipeline, and what the state keeps for it.
     public var plan: [UInt8]
     /// How many slices the views have whose rows are exchanged by hash.
@@ -59,6 +75,7 @@ public struct Checkpoint: Equatable, Sendable {
     public var shards: [ShardID: ShardState] = [:]
     public var offlineLog: [UInt8] = []
     public var deadLetterBytes: UInt64 = 0
+    public var emission: Emission?
 
     public init(plan: [UInt8], sliceCount: Int, sourceCount: Int) {
         self.plan = plan
@@ -66,7 +83,7 @@ public struct Checkpoint: Equatable, Sendable {
         sources = Array(repeating: Source(), count: sourceCount)
     }
 
-    static let format: UInt8 = 3
+    static let format: UInt8 = 4
 
     func encode(into writer: inout ByteWriter) {
         writer.append(Checkpoint.format)
@@ -101,10 +118,16 @@ public struct Checkpoint: Equatable, Sendable {
         writer.append(varint: UInt64(offlineLog.count))
         unsafe offlineLog.withUnsafeBytes { unsafe writer.append($0) }
         writer.append(varint: deadLetterBytes)
+        writer.append(UInt8(emission.map { $0.isClosed ? 2 : 1 } ?? 0))
+        guard let emission else { return }
+        writer.append(varint: emission.number)
+        writer.append(emission.topic)
     }
 
     init(decoding reader: inout ByteReader) throws(CorruptBytes) {
-        guard try reader.read(UInt8.self) == Checkpoint.format else { throw CorruptBytes() }
+        let format = try reader.read(UInt8.self)
+        // The format before knew no emission.
+        guard format == Checkpoint.format || format == 3 else { throw CorruptBytes() }
         plan = try Checkpoint.bytes(&reader)
         let slices = try reader.readVarint()
         guard slices > 0, slices <= UInt64(ShardID.sliceMax) else { throw CorruptBytes() }
@@ -137,6 +160,14 @@ public struct Checkpoint: Equatable, Sendable {
         }
         offlineLog = try Checkpoint.bytes(&reader)
         deadLetterBytes = try reader.readVarint()
+        guard format == Checkpoint.format else { return }
+        switch try reader.read(UInt8.self) {
+        case 0: break
+        case let kind where kind <= 2:
+            let number = try reader.readVarint()
+            emission = Emission(topic: try reader.readString(), number: number, isClosed: kind == 2)
+        default: throw CorruptBytes()
+        }
     }
 
     private static func bytes(_ reader: inout ByteReader) throws(CorruptBytes) -> [UInt8] {

@@ -1,3 +1,5 @@
+internal import Records
+
 /// The bounds of the worker's queues and batches, each with its reason.
 enum Bounds {
     /// Records decoded per turn: enough to pay for a turn's fixed costs, few enough to stay in the cache.
@@ -53,6 +55,18 @@ enum Bounds {
     static let compactionMicrosecondsMin: Int64 = 60_000_000
     /// Between two commits that let the store forget what left every window.
     static let horizonMicrosecondsMin: Int64 = 30_000_000
+    /// Rows that go to the emitting thread at once, in bytes: enough to pay for the queue's lock.
+    static let emitBatchBytes = 256 << 10
+    /// Bytes of rows that may wait for a commit's transaction, for each shard thread: what a thread makes in the time that one takes.
+    static let emitLaneBytes = 16 << 20
+    /// Between two looks for room in librdkafka's queue.
+    static let emitWaitMilliseconds = 5
+    /// Between two transactions of a run in which nothing happens: brokers keep offsets for seven days by default.
+    static let emitRefreshMicroseconds: Int64 = 3_600_000_000
+    /// A transaction's time is this at least, or four commit intervals: slow brokers and a restarted one are waited for.
+    static let transactionTimeoutMin = TimeSpan.seconds(60)
+    /// What brokers grant by default.
+    static let transactionTimeoutMax = TimeSpan.seconds(900)
     /// That a stop waits for one under way.
     static let compactionMicrosecondsAtStop: Int64 = 10_000_000
     /// Of the memory limit, a training join has a part for the rows that wait, four for the values that were found, and three for keyed

@@ -18,16 +18,22 @@ final class Commit: @unchecked Sendable {
     /// By topic, of every partition that was read.
     let lastRecords: [String: [Int32: CommitMark.LastRecord]]
     let unsyncedLetters: UnsyncedLetters?
+    /// What its transaction fixes, where rows are emitted; it is committed before the state is.
+    let emission: EmitPoint?
+    /// Rows that threads make after they have contributed are emitted, those before were not.
+    let beginsEmission: Bool
     private let monitor = Monitor()
     private var waitingFor: Int
     private var rows: [CommitRows] = []
     private var logs: [LogState.ViewState] = []
     private var unsynced: [UnsyncedSegments] = []
     private var isDurable = false
+    private var isEmitted: Bool
 
     init(
         _ checkpoint: Checkpoint, positions: [[Int32: Int64]], lastRecords: [String: [Int32: CommitMark.LastRecord]] = [:],
-        unsyncedLetters: UnsyncedLetters? = nil, threadCount: Int, isLast: Bool, raisesHorizon: Bool, idleShare: Double?
+        unsyncedLetters: UnsyncedLetters? = nil, threadCount: Int, isLast: Bool, raisesHorizon: Bool, idleShare: Double?,
+        emission: EmitPoint? = nil, beginsEmission: Bool = false
     ) {
         self.checkpoint = checkpoint
         self.positions = positions
@@ -36,6 +42,9 @@ final class Commit: @unchecked Sendable {
         self.isLast = isLast
         self.raisesHorizon = raisesHorizon
         self.idleShare = idleShare
+        self.emission = emission
+        self.beginsEmission = beginsEmission
+        isEmitted = emission == nil
         waitingFor = threadCount
     }
 
@@ -66,6 +75,25 @@ final class Commit: @unchecked Sendable {
     }
 
     func wake() { monitor.locked { monitor.wakeAll() } }
+
+    /// Its rows and positions were emitted.
+    func didEmit() {
+        monitor.locked {
+            isEmitted = true
+            monitor.wakeAll()
+        }
+    }
+
+    /// Waits until the transaction is committed; false if the run failed meanwhile.
+    func waitUntilEmitted(_ failure: Failure) -> Bool {
+        monitor.lock()
+        defer { monitor.unlock() }
+        while !isEmitted {
+            if failure.error != nil { return false }
+            monitor.wait()
+        }
+        return true
+    }
 
     func didBecomeDurable() {
         monitor.locked {
@@ -110,6 +138,11 @@ final class Committer: @unchecked Sendable {
                     // Here and not on the shards' threads, whose turns a disk would hold up.
                     for segments in gathered.unsynced { try segments.sync() }
                     if isDurable { try commit.unsyncedLetters?.sync() }
+                    // The state is never ahead of what was emitted.
+                    guard commit.waitUntilEmitted(context.failure) else {
+                        commit.wake()
+                        break
+                    }
                     let mark = isDurable ? context.marks?.next(commit.lastRecords) : nil
                     try store.commit(gathered.rows, gathered.checkpoint, mark: mark, isDurable: isDurable)
                     if mark != nil { try context.marks?.didCommit() }

@@ -53,16 +53,18 @@ final class ShardContext: @unchecked Sendable {
     let wall: WallClock
     /// nil without a state folder.
     let marks: CommitMarks?
+    let emission: Emission?
     private let monitor = Monitor()
     private var opened: StateStore?
 
     init(
         plan: Plan, programs: [ViewProgram], options: WorkerOptions, run: String, failure: Failure, parts: Channel<PartJob>,
         store: StateStore?, hasStateAtStart: Bool, viewNumbers: [Int], leavesViews: Bool = false, wall: WallClock = WallClock(),
-        marks: CommitMarks? = nil
+        marks: CommitMarks? = nil, emission: Emission? = nil
     ) {
         self.wall = wall
         self.marks = marks
+        self.emission = emission
         self.viewNumbers = viewNumbers
         self.leavesViews = leavesViews
         self.plan = plan

@@ -25,6 +25,7 @@ final class ShardThread: @unchecked Sendable {
     private let completions = PartCompletions()
     private var lastBytes = 0
     private var lastDirty = 0
+    private let outlet: EmitOutlet?
     private var thread: WorkThread?
 
     /// A shard and what the last commit wrote of it.
@@ -55,6 +56,7 @@ final class ShardThread: @unchecked Sendable {
         self.context = context
         self.index = index
         watermarks = Array(repeating: .distantPast, count: context.programs.count)
+        outlet = context.emission.map { EmitOutlet($0.queue, thread: index, context.plan, context.programs) }
         let options = context.options
         views = context.programs.map { program in
             let rows = RowBuffer(
@@ -251,7 +253,9 @@ final class ShardThread: @unchecked Sendable {
         if let join = context.options.join {
             try join.take(rows, view: view, thread: index)
         } else if let log = views[view].log {
-            try log.append(rows, created: context.wall.now().microseconds)
+            let created = context.wall.now().microseconds
+            try log.append(rows, created: created)
+            outlet?.send(rows, view: view, created: created)
         } else if kind == .retracted {
             views[view].checksum.remove(rows)
         } else {
@@ -313,6 +317,7 @@ final class ShardThread: @unchecked Sendable {
         var unsynced: [UnsyncedSegments] = []
         for log in earlier { logs.append(log.commitState(syncsNames: true).0) }
         for view in views.indices { try flushRows(view) }
+        outlet?.mark(commit)
         if context.options.stateDirectory != nil {
             for log in self.logs {
                 let (state, segments) = log.commitState(syncsNames: true)

@@ -47,6 +47,8 @@ final class SourceTask {
     private var emitted = EventTime.distantPast
     /// As last asked for.
     var lastWatermark: EventTime { emitted }
+    /// The watermark does not pass it.
+    var watermarkMax = EventTime.distantFuture
     private let outOfOrderness: TimeSpan
     private let appliesLate: Bool
     /// Of the views that read the source: how far behind a watermark late events enter them.
@@ -341,9 +343,13 @@ final class SourceTask {
         // Where all is silent in a live run, the partition that is furthest is the last that holds; where nobody goes on, it is the
         // end.
         if !holds && (now != nil || goesOn) { least = greatest }
+        least = min(least, watermarkMax)
         if least > emitted { emitted = least }
         return emitted
     }
+
+    /// Rows up to `watermark` are out already: it goes on from there, wherever the partitions are.
+    func raiseWatermark(to watermark: EventTime) { emitted = max(emitted, watermark) }
 
     /// The newest event time of all partitions.
     var newest: EventTime {

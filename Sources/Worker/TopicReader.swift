@@ -15,8 +15,12 @@ final class TopicReader: @unchecked Sendable {
     private let from: EventTime
     let to: EventTime
     private var taskIndexes: [[Int]] = []
-    /// Per task and partition, the offset at which a bounded run ends.
+    /// Whether reading ends at offsets that are known at its start.
+    private let hasEnds: Bool
+    /// Per task and partition, those offsets.
     private var ends: [[Int32: Int64]]
+    /// The partitions that were read up to there.
+    private var ended: [Set<Int32>]
     private var total: Int64 = 0
     private var alignments: [Alignment]
     /// Partitions that give nothing until they are resumed.
@@ -29,8 +33,10 @@ final class TopicReader: @unchecked Sendable {
     /// Whether the run is to end; any thread may ask.
     var shouldStop: () -> Bool = { false }
 
+    /// - Parameter upTo: per task and partition, the offset at which reading ends, where it is not the run that ends there.
     init(
-        _ consumer: KafkaConsumer, tasks: [SourceTask], _ positions: TopicPositions, _ options: WorkerOptions, log: Logger
+        _ consumer: KafkaConsumer, tasks: [SourceTask], _ positions: TopicPositions, _ options: WorkerOptions,
+        upTo: [[Int32: Int64]]? = nil, log: Logger
     ) {
         self.consumer = consumer
         self.positions = positions
@@ -39,7 +45,9 @@ final class TopicReader: @unchecked Sendable {
         isBounded = options.isBounded
         from = options.filter?.from ?? .distantPast
         to = options.end
-        ends = Array(repeating: [:], count: tasks.count)
+        hasEnds = options.isBounded || upTo != nil
+        ends = upTo ?? Array(repeating: [:], count: tasks.count)
+        ended = Array(repeating: [], count: tasks.count)
         let waitingMax = max(Bounds.waitingRecordsMin, options.memory / Bounds.memoryPerWaitingRecord)
         alignments = Array(repeating: Alignment(waitingMax: waitingMax), count: tasks.count)
     }
@@ -105,13 +113,49 @@ final class TopicReader: @unchecked Sendable {
                     let next = max(low, tasks[index].nextOffset(of: partition) ?? 0)
                     let isPast = tasks[index].closed(partition) >= to
                     if !isPast { total += max(0, high - next) }
-                    if next >= high || isPast { tasks[index].reachedEnd(partition, isFinished: true) }
+                    if next >= high || isPast { reachedEnd(of: index, partition) }
                 }
                 if case .offset(let offset) = start { skipped += max(0, offset - low) }
                 if high > low && !isDone(key) { positions.append((key, start)) }
                 discovery.reading.insert(key)
             }
             if skipped > 0 { log.info("reading topic \(topic) behind its first \(skipped) records") }
+        }
+        try consumer.assign(positions)
+    }
+
+    /// The partitions whose ends were given, up to these, from where each task is.
+    func addKnown() throws {
+        var positions: [(TopicPartition, StartPosition)] = []
+        for topic in topics {
+            let tasks = tasks.filter { $0.plan.topic == topic }
+            let partitions = tasks.reduce(into: Set<Int32>()) { $0.formUnion(ends[$1.index].keys); $0.formUnion($1.partitions.keys) }
+            for partition in partitions.sorted() {
+                let key = TopicPartition(topic, partition)
+                for task in tasks {
+                    task.addPartition(partition, now: Clock.monotonic())
+                    if task.nextOffset(of: partition)! >= ends[task.index][partition] ?? 0 { reachedEnd(of: task.index, partition) }
+                }
+                guard !isDone(key) else { continue }
+                let last = tasks.map { end($0.index, partition) }.max()!
+                guard let held = try asking({ (wait) throws(KafkaError) in try held(by: key, from: last, wait) }) else { return }
+                guard held.high >= last else {
+                    throw WorkerError(
+                        "rows of \(key) were emitted up to offset \(last), and it ends at \(held.high): it is not the topic that it was."
+                            + " Emit to another topic, or delete the offsets of the group of this one")
+                }
+                // A state that begins reads what is there; what is gone had better been emitted.
+                for task in tasks where !ended[task.index].contains(partition) && task.nextOffset(of: partition) == 0 {
+                    let end = end(task.index, partition)
+                    if held.low > end { _ = try self.positions.start(key, next: end, low: held.low, high: held.high) }
+                    if held.low > 0 { log.warning("\(key) begins at offset \(held.low): windows that reach back before it lack what was there") }
+                }
+                let start = try start(of: key, held: held)
+                for task in tasks where held.low >= end(task.index, partition) {
+                    reachedEnd(of: task.index, partition, at: end(task.index, partition))
+                }
+                if !isDone(key) { positions.append((key, start)) }
+            }
         }
         try consumer.assign(positions)
     }
@@ -135,27 +179,41 @@ final class TopicReader: @unchecked Sendable {
 
     /// The offset at which a task's reading of a partition ends, as it was fixed at the start; the greatest of all in a live run.
     func end(_ task: Int, _ partition: Int32) -> Int64 {
-        isBounded ? ends[task][partition] ?? 0 : .max
+        hasEnds ? ends[task][partition] ?? 0 : .max
     }
+
+    /// Where reading ends at known offsets: whether it has.
+    var hasReadAll: Bool { tasks.indices.allSatisfy { index in ends[index].keys.allSatisfy { ended[index].contains($0) } } }
 
     /// All before the offset was given. Returns whether that moved a position.
     func reachedEnd(_ partition: TopicPartition, _ offset: Int64) -> Bool {
         var moves = false
         for index in tasks.indices where tasks[index].plan.topic == partition.topic {
-            let isFinished = isBounded && offset >= ends[index][partition.partition] ?? 0
-            if tasks[index].reachedEnd(partition.partition, at: offset, isFinished: isFinished) { moves = true }
+            let end = end(index, partition.partition)
+            if offset >= end {
+                if reachedEnd(of: index, partition.partition, at: isBounded ? offset : end) { moves = true }
+            } else if tasks[index].reachedEnd(partition.partition, at: offset, isFinished: false) {
+                moves = true
+            }
         }
         return moves
     }
 
+    /// A task has read a partition up to the offset at which that ends; `end` as of `SourceTask.reachedEnd`.
+    @discardableResult
+    func reachedEnd(of index: Int, _ partition: Int32, at end: Int64 = 0) -> Bool {
+        ended[index].insert(partition)
+        return tasks[index].reachedEnd(partition, at: end, isFinished: isBounded)
+    }
+
     /// A task needs no more of a partition, though more of it is there; `end` as of `SourceTask.reachedEnd`.
     func finish(_ index: Int, _ partition: Int32, at end: Int64 = 0) {
-        tasks[index].reachedEnd(partition, at: end, isFinished: true)
+        reachedEnd(of: index, partition, at: end)
         finished.insert(TopicPartition(tasks[index].plan.topic, partition))
     }
 
     private func isDone(_ key: TopicPartition) -> Bool {
-        tasks.allSatisfy { $0.plan.topic != key.topic || $0.isFinished(key.partition) }
+        tasks.allSatisfy { $0.plan.topic != key.topic || ended[$0.index].contains(key.partition) }
     }
 
     /// Whether the first record of a partition is to be told by `tookFirst`.
@@ -176,7 +234,7 @@ final class TopicReader: @unchecked Sendable {
         var changed = !finished.isEmpty
         for index in tasks.indices where alignments[index].isDue {
             let task = tasks[index]
-            let least = task.leastNewest(now: isBounded ? nil : now)
+            let least = task.leastNewest(now: hasEnds ? nil : now)
             if alignments[index].update(least: least, mayWait: { task.hasMore($0) }) { changed = true }
         }
         guard changed else { return }
@@ -188,7 +246,7 @@ final class TopicReader: @unchecked Sendable {
         // Where sources share a topic, a partition is read as long as one of them wants it: they must not wait for each other.
         wanted = wanted.filter { key in
             tasks.allSatisfy { task in
-                task.plan.topic != key.topic || task.isFinished(key.partition)
+                task.plan.topic != key.topic || ended[task.index].contains(key.partition)
                     || alignments[task.index].held.contains(key.partition)
             }
         }
@@ -215,9 +273,9 @@ final class TopicReader: @unchecked Sendable {
         guard let held = try asking({ (wait) throws(KafkaError) in try held(by: key, from: read, wait) }) else { return }
         let start = try start(of: key, held: held)
         try consumer.add([(key, start)])
-        for index in tasks.indices where isBounded && tasks[index].plan.topic == key.topic {
+        for index in tasks.indices where hasEnds && tasks[index].plan.topic == key.topic {
             if tasks[index].nextOffset(of: key.partition) ?? 0 >= end(index, key.partition) {
-                tasks[index].reachedEnd(key.partition, isFinished: true)
+                reachedEnd(of: index, key.partition)
             }
         }
     }

@@ -8,12 +8,8 @@ internal import Store
 /// Topics: all partitions are read by one consumer, from the positions that our own state holds.
 extension Worker {
     func readTopics(_ brokers: String, _ properties: [(name: String, value: String)]) throws {
-        let log = log
-        let consumer = try KafkaConsumer(
-            KafkaConfiguration(brokers: brokers, properties: properties), group: plan.pipeline
-        ) { level, text in
-            log.log(level: level <= .error ? .error : level <= .warning ? .warning : .debug, "\(text)")
-        }
+        if let emission, emission.isOpen { try catchUp(emission, brokers, properties) }
+        let consumer = try consumer(brokers, properties, group: plan.pipeline)
         defer { consumer.close() }
         wake = { consumer.wake() }
         let topics = TopicReader(consumer, tasks: tasks, positions, options, log: log)
@@ -24,6 +20,7 @@ extension Worker {
         if options.isBounded {
             try topics.addBounded(views: programs)
         }
+        try beginEmission()
         var batch = MessageBatch(capacity: Bounds.batchRecords)
         while !shouldStop {
             if options.isBounded && topics.tasks.allSatisfy(\.isFinished) { break }
@@ -41,7 +38,18 @@ extension Worker {
         try finishReading()
     }
 
-    private func take(_ batch: inout MessageBatch, _ topics: TopicReader) throws {
+    func consumer(
+        _ brokers: String, _ properties: [(name: String, value: String)], group: String
+    ) throws -> KafkaConsumer {
+        try KafkaConsumer(
+            KafkaConfiguration(brokers: brokers, properties: properties), group: group, log: Worker.kafkaLog(log))
+    }
+
+    static func kafkaLog(_ log: Logger) -> KafkaLog {
+        { level, text in log.log(level: level <= .error ? .error : level <= .warning ? .warning : .debug, "\(text)") }
+    }
+
+    func take(_ batch: inout MessageBatch, _ topics: TopicReader) throws {
         let monotonic = Clock.monotonic()
         let wall = context.wall.now()
         // Messages of one partition come in a row: what is the same for all of them is looked up once.
@@ -119,7 +127,7 @@ extension Worker {
         if context.marks != nil && taken > 0 {
             positions.took(batch[range.lowerBound + taken - 1].record, topic: task.plan.topic, partition: partition)
         }
-        if batch[range.upperBound - 1].offset >= end - 1 { task.reachedEnd(partition, isFinished: true) }
+        if batch[range.upperBound - 1].offset >= end - 1 { topics.reachedEnd(of: index, partition) }
     }
 }
 

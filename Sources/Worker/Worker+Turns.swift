@@ -15,7 +15,7 @@ extension Worker {
         if watermarks != lastWatermarks { hasChanges = true }
         lastWatermarks = watermarks
         if let join = options.join { try dispatcher.ask(join, watermarks) }
-        try dispatcher.dispatch(task, watermarks: watermarks, receivedAt: options.isBounded ? nil : receivedAt)
+        try dispatcher.dispatch(task, watermarks: watermarks, receivedAt: options.isBounded || knownEnds ? nil : receivedAt)
     }
 
     /// Between turns: begins a commit when one is due. Requires: every task was dispatched, so that the positions that the
@@ -52,7 +52,7 @@ extension Worker {
     /// The views' watermarks that hold once all was applied that was sent so far, and the records of `task`: another's that
     /// still wait to be sent must not be overtaken by their own watermark.
     func watermarks(sending task: SourceTask? = nil) -> [EventTime] {
-        let now = options.isBounded ? nil : Clock.monotonic()
+        let now = options.isBounded ? nil : knownEnds ? .max : Clock.monotonic()
         let bySource = tasks.map { $0 === task || $0.records.count == 0 ? $0.watermark(now: now) : $0.lastWatermark }
         // A row that is asked for waits until no late event can change it any more.
         guard options.join == nil else { return programs.map { $0.closed(at: bySource[$0.plan.source]) } }
@@ -72,6 +72,7 @@ extension Worker {
         precondition(tasks.allSatisfy { $0.records.count == 0 }, "dispatch comes before a commit")
         if let commit, commit.isDone { self.commit = nil }
         let now = Clock.monotonic()
+        if let emission, emission.isRefreshDue(now: now) { hasChanges = true }
         let bytes = context.stateBytes.load(ordering: .relaxed)
         let isFull = bytes > options.memory / 100 * Bounds.memoryCommitPercent
         if isFull && bytes > options.memory, let commit {
@@ -88,7 +89,7 @@ extension Worker {
         try beginCommit(isLast: false)
     }
 
-    private func beginCommit(isLast: Bool) throws {
+    func beginCommit(isLast: Bool, beginsEmission: Bool = false) throws {
         let now = Clock.monotonic()
         try deadLetters.flush { [self] in shouldStop }
         var checkpoint = Checkpoint(
@@ -99,6 +100,7 @@ extension Worker {
         checkpoint.deadLetterBytes = deadLetters.length
         checkpoint.shards = leftShards
         for shard in leftShards.keys { leftShards[shard]?.pending = [] }
+        let point = emission?.fix(&checkpoint, tasks, isLast: isLast)
         let raises = isLast || options.stateDirectory == nil || now - horizonRaisedAt >= Bounds.horizonMicrosecondsMin
         if raises { horizonRaisedAt = now }
         let changed = context.dirtyEntities.load(ordering: .relaxed)
@@ -109,7 +111,8 @@ extension Worker {
             checkpoint, positions: checkpoint.sources.map { $0.positions.mapValues(\.nextOffset) },
             lastRecords: positions.last, unsyncedLetters: deadLetters.takeUnsynced(), threadCount: threads.count, isLast: isLast,
             raisesHorizon: raises,
-            idleShare: options.stateDirectory != nil ? nil : min(1, Double(Bounds.spilledEntitiesMax) / Double(max(1, changed))))
+            idleShare: options.stateDirectory != nil ? nil : min(1, Double(Bounds.spilledEntitiesMax) / Double(max(1, changed))),
+            emission: point, beginsEmission: beginsEmission)
         for thread in threads { thread.inbox.send(.commit(commit)) }
         committer.inbox.send(commit)
         self.commit = commit

@@ -23,6 +23,7 @@ public final class Worker: @unchecked Sendable {
     let deadLetters: DeadLetters
     private let partWriter = PartWriter()
     let committer = Committer()
+    let emission: Emission?
     /// What the state keeps; every commit names it.
     let keptPlan: [UInt8]
     /// The state of views that this plan does not have, until a commit has left it behind.
@@ -45,6 +46,8 @@ public final class Worker: @unchecked Sendable {
     var recordsSeen: UInt64 = 0
     let isStopping = Atomic<Bool>(false)
     var spillDirectory: String?
+    /// Reading ends at offsets that are known: no partition is waited for beyond them.
+    var knownEnds = false
     /// Wakes the reading thread where it waits for records.
     var wake: (@Sendable () -> Void)?
     /// Called on the committer's thread with the offsets that a durable commit fixed.
@@ -100,11 +103,13 @@ public final class Worker: @unchecked Sendable {
             }
         }
         sliceCount = checkpoint?.sliceCount ?? Bounds.exchangeSlices
+        emission = try Worker.emission(plan, options, mark: checkpoint?.emission, log: log)
         context = ShardContext(
             plan: plan, programs: programs, options: options, run: run, failure: failure, parts: partWriter.inbox,
             store: store, hasStateAtStart: checkpoint != nil, viewNumbers: kept.numbers,
             leavesViews: adoption?.leavesViews ?? false, wall: wall,
-            marks: options.stateDirectory.map { CommitMarks(folders.mark, state: $0, log: options.logDirectory, wall: wall) })
+            marks: options.stateDirectory.map { CommitMarks(folders.mark, state: $0, log: options.logDirectory, wall: wall) },
+            emission: emission)
         let context = context
         let threadCount = max(1, options.threads)
         threads = (0..<threadCount).map { ShardThread(context, index: $0) }
@@ -148,10 +153,15 @@ public final class Worker: @unchecked Sendable {
                 guard let view = kept.numbers.firstIndex(of: number.view) else { continue }
                 let shard = ShardID(view: view, slice: number.slice)
                 try threads[dispatcher.thread(of: shard)].restore(shard, state, store)
+                // Silent partitions may have moved the watermark further than their records do. What it let out is out.
+                if state.finishedThrough < .distantFuture {
+                    tasks[plan.views[view].source].raiseWatermark(to: state.finishedThrough)
+                }
             }
             store.restoreHorizons(checkpoint)
         }
-        waiters.set { [committer, threads] in
+        waiters.set { [committer, threads, emission] in
+            emission?.queue.close()
             for thread in threads { thread.inbox.close() }
             committer.inbox.close()
             committer.wake()
@@ -172,6 +182,11 @@ public final class Worker: @unchecked Sendable {
     /// Reads until the input is over or `stop` was called.
     public func run() throws -> RunSummary {
         let threads = threads
+        do { try emission?.open(tasks, log: log) { isStopping.load(ordering: .relaxed) } } catch {
+            context.store?.close()
+            throw error
+        }
+        emission?.start(failure)
         partWriter.start(sync: options.stateDirectory != nil, failure: failure)
         for thread in threads { thread.start() }
         committer.start(context, threads: threads) { [weak self] commit in self?.didCommit?(commit.positions) }
@@ -187,8 +202,10 @@ public final class Worker: @unchecked Sendable {
         for thread in threads { thread.inbox.close() }
         for thread in threads { thread.join() }
         committer.stop()
+        emission?.stop()
         partWriter.stop()
         if let error = failure.error {
+            context.store?.close()
             // The error says what happened; what cannot be removed now stays hidden from every reader.
             if options.stateDirectory == nil { for thread in threads { try? thread.discardParts() } }
             throw error

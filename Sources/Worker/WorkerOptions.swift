@@ -28,6 +28,10 @@ public struct WorkerOptions: Sendable {
     public var commitInterval = TimeSpan.seconds(1)
     /// nil: dead letters go to files under the log directory.
     public var deadLetterTopic: String?
+    /// Rows go to this topic too, in transactions. Needs brokers, a state and a log.
+    public var emitTopic: String?
+    /// In place of that topic, for tests.
+    var emitTarget: (any EmitTarget)?
     /// Rows whose event time is outside do not come out.
     public var filter: RowFilter?
     public var threads = 2

@@ -11,7 +11,7 @@ enum Environment {
         "run": (
             [
                 "brokers", "input", "state", "log", "memory", "commit-interval", "dead-letters", "threads", "on-lost-offsets",
-                "property", "log-level",
+                "property", "log-level", "emit",
             ],
             []
         ),

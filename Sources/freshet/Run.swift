@@ -14,7 +14,17 @@ struct Run: ParsableCommand {
     @Option(help: ArgumentHelp("The folder of the offline log.", valueName: "folder"))
     var log: String
 
+    @Option(
+        help: ArgumentHelp(
+            "Also produce every row to this topic as JSON, keyed by entity, in transactions: exactly once for readers with read_committed.",
+            valueName: "topic"))
+    var emit: String?
+
     @OptionGroup var inputs: InputOptions
+
+    func validate() throws {
+        if emit != nil && inputs.brokers == nil { throw ValidationError("--emit is a topic: it needs --brokers") }
+    }
 
     func run() throws {
         Signals.block()
@@ -23,6 +33,7 @@ struct Run: ParsableCommand {
             var options = try inputs.workerOptions(plan, isBounded: false)
             options.stateDirectory = state
             options.logDirectory = log
+            options.emitTopic = emit
             let worker = try Worker(plan, options, log: inputs.logger())
             Signals.stop(worker)
             standardError(try worker.run().text)

@@ -31,6 +31,10 @@ struct CheckpointTests {
         }
         checkpoint.offlineLog = (0..<Int.random(in: 0...300, using: &random)).map { _ in .random(in: 0...255, using: &random) }
         checkpoint.deadLetterBytes = .random(in: 0...(.max), using: &random)
+        if !random.isOneIn(3) {
+            checkpoint.emission = Checkpoint.Emission(
+                topic: "t€ \(seed)", number: .random(in: 0...(.max), using: &random), isClosed: random.isOneIn(2))
+        }
         return checkpoint
     }
 
@@ -82,9 +86,17 @@ struct CheckpointTests {
         let slices = writer.bytes + [UInt8](repeating: 0, count: 24)
         #expect(throws: CorruptBytes.self) { try decoded(slices) }
         var shards = encoded(Checkpoint(plan: [], sliceCount: 1, sourceCount: 0))
-        let shardCount = shards.count - 3
+        let shardCount = shards.count - 4
         shards.replaceSubrange(shardCount...shardCount, with: [1, 0xFF, 0xFF, 0xFF, 0xFF] + [UInt8](repeating: 0, count: 18))
         #expect(throws: CorruptBytes.self) { try decoded(shards) }
+    }
+
+    /// The format before had nothing behind the dead letters' length.
+    @Test(arguments: 1...10) func theFormatBeforeIsRead(seed: UInt64) throws {
+        var checkpoint = Self.random(seed)
+        checkpoint.emission = nil
+        let before = [3] + encoded(checkpoint).dropFirst().dropLast()
+        #expect(try decoded(before) == checkpoint, "seed \(seed)")
     }
 
     @Test func golden() throws {

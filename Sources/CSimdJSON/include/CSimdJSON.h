@@ -86,6 +86,29 @@ bool json_parse_instant(const uint8_t *text, size_t length, int64_t *out);
 // Days from 1970-01-01 to a date of the proleptic Gregorian calendar.
 int64_t json_days_from_civil(int64_t year, int month, int day);
 
+// Values as JSON text at `out`, where there is room for it; give its end.
+enum {
+    json_int_bytes = 20,
+    json_decimal_bytes = 22,
+    json_double_bytes = 26,
+    json_instant_bytes = 40,
+};
+
+uint8_t *json_write_int(uint8_t *out, int64_t number);
+
+// A count of 10^-scale, `0 <= scale <= 18`, with all digits of its fraction.
+uint8_t *json_write_decimal(uint8_t *out, int64_t number, int scale);
+
+// The shortest number that reads back as the same double, always with a point or an exponent. What JSON has no number for is
+// "NaN", "Infinity" or "-Infinity".
+uint8_t *json_write_double(uint8_t *out, double number);
+
+// An instant in microseconds as an RFC 3339 date-time in UTC with six digits of a fraction, in quotes.
+uint8_t *json_write_instant(uint8_t *out, int64_t microseconds);
+
+// UTF-8 text in quotes: at most 6 * length + 2 bytes.
+uint8_t *json_write_string(uint8_t *out, const uint8_t *text, size_t length);
+
 #ifdef __cplusplus
 }
 #endif
