@@ -120,7 +120,8 @@ def test_reads_of_what_has_left(freshet: Freshet) -> None:
     (freshet.directory / "p.yaml").write_text("""
 pipeline: left
 version: 1
-sources: {s: {topic: t, format: json, event_time: {field: at, unit: ms}, fields: {at: timestamp, card: string, amount: int64}}}
+sources: {s: {topic: t, format: json, event_time: {field: at, unit: ms}, out_of_orderness: 5s,
+    fields: {at: timestamp, card: string, amount: int64}}}
 views: {v: {source: s, entity: [card], features: [{name: n, aggregate: count(), windows: [1d]}, {name: sum, aggregate: sum(amount), windows: [7d]}]}}
 """)
     freshet.run("replay", "p.yaml", "--input", "s=s.jsonl", "--discard", "--state", "state", "--commit-interval", "10ms", "--memory", "1MiB")
