@@ -89,20 +89,35 @@ struct Findings: Codable, Equatable {
 
     // MARK: - Online values
 
-    /// Of every entity at instants that all windows reach still.
+    /// Of entities all over a view, at instants that all windows reach still.
     private static func online(_ scenario: Scenario, root: String) throws -> [String] {
         let reader = try StateReader(scenario.plan, directory: "\(root)/state")
         let newest = scenario.messages.compactMap(\.event?.time).max() ?? Scenario.start
         var lines: [String] = []
         for view in scenario.plan.views {
-            for key in scenario.keys(of: view) {
+            let keys = scenario.keys(of: view)
+            for place in stride(from: 0, to: keys.count, by: max(1, keys.count / 40)) {
+                let key = keys[place]
                 for later: Int64 in [0, 4_000_000, 45_000_000, 400_000_000] {
                     let values = try reader.read(view: view.name, key: key, at: EventTime(microseconds: newest + later))
-                    lines.append("\(view.name) \(key) +\(later) \(values.values.map { "\($0.name)=\($0.value)" })")
+                    var line = "\(view.name) \(key.joined(separator: "/")) +\(later)"
+                    for (name, value) in values.values { line += " \(name)=\(text(value))" }
+                    lines.append(line)
                 }
             }
         }
         return lines
+    }
+
+    private static func text(_ value: FeatureValue) -> String {
+        switch value {
+        case .null: "null"
+        case .int64(let number): String(number)
+        case .double(let number): String(number.bitPattern)
+        case .bool(let flag): String(flag)
+        case .string(let text): text
+        case .timestamp(let time): String(time.microseconds)
+        }
     }
 }
 

@@ -30,12 +30,14 @@ struct StateForm {
             lines.append("source \(number) counters \(source.counters)")
         }
         for (id, shard) in checkpoint.shards.sorted(by: { $0.key < $1.key }) {
-            lines.append("\(id) finished \(shard.finishedThrough.microseconds) expired \(shard.expiredThrough.microseconds)")
+            lines.append("\(text(id)) finished \(shard.finishedThrough.microseconds) expired \(shard.expiredThrough.microseconds)")
         }
         lines.append("dead letters \(checkpoint.deadLetterBytes), \(checkpoint.sliceCount) slices, plan \(checkpoint.plan.count)")
         try readRows(directory)
         lines.sort()
     }
+
+    private func text(_ id: ShardID) -> String { "\(id.view)/\(id.slice)" }
 
     private mutating func readRows(_ directory: String) throws {
         let database = try Database(path: directory)
@@ -70,7 +72,8 @@ struct StateForm {
             let shard = StoredBytes(name).peek(4)
             let id = ShardID(view: Int(shard >> 16), slice: Int(shard & 0xFFFF))
             let reach = log.program.reach(at: checkpoint.shards[id]?.finishedThrough ?? .distantPast)
-            lines += log.text(after: reach.microseconds).map { "\(id) \(name) \($0)" }
+            let place = "\(text(id)) \(StoredBytes.text(name[4...]))"
+            lines += log.text(after: reach.microseconds).map { "\(place) \($0)" }
         }
     }
 
@@ -85,7 +88,7 @@ struct StateForm {
             let (partition, offset) = (value.zigzag(), value.zigzag())
             _ = value.int64()
             let entity = value.take(Int(value.varint()))
-            if time > finished { lines.append("\(id) waits \(time) \(partition)/\(offset) \(entity)") }
+            if time > finished { lines.append("\(text(id)) waits \(time) \(partition)/\(offset) \(StoredBytes.text(entity[...]))") }
         }
     }
 
@@ -154,7 +157,7 @@ struct StateForm {
                         totals[2 + 2 * column] += value
                         texts[row] += " \(value)"
                     case .double: texts[row] += " \(bytes.int64())"
-                    case .text: texts[row] += " \(bytes.take(Int(bytes.varint())))"
+                    case .text: texts[row] += " \(StoredBytes.text(bytes.take(Int(bytes.varint()))[...]))"
                     }
                 }
             }
@@ -196,6 +199,12 @@ struct StoredBytes {
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     var isAtEnd: Bool { place == bytes.count }
+
+    /// As hexadecimal digits.
+    static func text(_ bytes: ArraySlice<UInt8>) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
 
     mutating func byte() -> UInt8 {
         defer { place += 1 }
