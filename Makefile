@@ -2,6 +2,7 @@
 #
 #   PYTHON        the Python that the virtual environments are made with
 #   DEMO_SECONDS  how long the demo takes
+#   SEEDS, FROM   for simulate: how many seeds, and the first; SEED=N is one of them again, with all that happens
 #   INPUT         for bench: card transactions as JSON lines, in place of made ones
 #   PEERS=1       for bench: DuckDB, Polars, pandas, Flink, Redis and Quix beside it, and the points of the plot
 #   RECORD=1      for bench: benchmarks/recorded.json is written anew
@@ -15,6 +16,8 @@ KILLS ?= 200
 SEED ?= 1
 ENTITIES ?= 10000000
 SOAK ?= 120
+SEEDS ?= 20000
+FROM ?= 1
 SWIFT ?= swift
 
 BUILD_PACKAGES = librdkafka-dev librocksdb-dev libsimdjson-dev libzstd-dev libsnappy-dev zlib1g-dev liblz4-dev \
@@ -25,13 +28,14 @@ PEER_PACKAGES = python3-venv redis-server openjdk-17-jdk-headless
 REQUIREMENTS = Tests/Blackbox/requirements.txt docker/requirements.txt
 BINARY = .build/release/freshet
 
-.PHONY: help demo test crash endure build bench lint format clean build-packages test-packages
+.PHONY: help demo test simulate crash endure build bench lint format clean build-packages test-packages
 
 help:
 	@echo 'make demo    the whole pipeline for a minute: embedded broker, card traffic, live table, recount (DEMO_SECONDS=60)'
 	@echo 'make test    everything that can be checked: Swift tests, black-box tests, lints'
 	@echo 'make crash   the built binary killed at random instants, and what came of it recounted (KILLS=200 SEED=1)'
 	@echo 'make endure  a start on ten million entities, and the disk under an hour of load (ENTITIES=10000000 SOAK=120)'
+	@echo 'make simulate the worker in simulated worlds, with crashes and faults (SEEDS=20000 FROM=1; SEED=N: that one again)'
 	@echo 'make build   the release binary, $(BINARY)'
 	@echo 'make bench   measurements; benchmarks/README.md says of what (PEERS=1 RECORD=1 INPUT=FILE)'
 	@echo 'make lint    style of the Swift sources and of docker/'
@@ -51,6 +55,10 @@ crash: build test-packages .venv/.installed
 endure: build test-packages .venv/.installed
 	FRESHET_BIN=$(BINARY) RESTART_ENTITIES=$(ENTITIES) SOAK_SECONDS=$(SOAK) .venv/bin/python -m pytest -q -s -p no:cacheprovider \
 		--durations=0 Tests/Blackbox/test_endurance.py
+
+simulate: build-packages
+	$(SWIFT) build -c release --product FreshetSimulation
+	.build/release/FreshetSimulation $(if $(filter-out file,$(origin SEED)),--seed $(SEED),--seeds $(SEEDS) --from $(FROM))
 
 build: build-packages
 	$(SWIFT) build -c release --product freshet

@@ -86,6 +86,18 @@ let package = Package(
             ],
             path: "benchmarks/Sources", swiftSettings: strict),
 
+        .target(
+            name: "CWorld", path: "Tests/Simulation/World",
+            cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra"])]),
+        .executableTarget(
+            name: "FreshetSimulation",
+            dependencies: [
+                "Worker", "Store", "Engine", "Pipelines", "Windows", "Records", "Parquet", "RocksDB", "TestSupport", "CWorld",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Simulation/Sources", swiftSettings: strict),
+
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         tests("RocksDBTests", "RocksDB"),
         tests("ParquetTests", "Parquet", exclude: ["Golden", "Python"]),

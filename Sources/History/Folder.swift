@@ -63,4 +63,30 @@ public enum Folder {
         defer { _ = close(descriptor) }
         if fsync(descriptor) != 0 { throw HistoryError(cannot: "sync", path) }
     }
+
+    /// As `sync`, for a folder and those above it up to and with `top`: a file's name lasts only if those of its folders do.
+    public static func sync(_ path: String, upTo top: String) throws(HistoryError) {
+        var path = path
+        try sync(path)
+        while path != top, let slash = path.lastIndex(of: "/") {
+            path = String(path[..<slash])
+            try sync(path)
+        }
+    }
+
+    /// Makes a folder and those above it, and waits until the names of all that were not there are on disk, and its own in any case.
+    public static func makeLasting(_ path: String) throws(HistoryError) {
+        var made = path
+        while made.count > 1 && made.hasSuffix("/") { made.removeLast() }
+        var parents: [String] = []
+        repeat {
+            let slash = made.lastIndex(of: "/")
+            let parent = slash.map { $0 == made.startIndex ? "/" : String(made[..<$0]) } ?? "."
+            parents.append(parent)
+            made = parent
+        } while made.contains("/") && !exists(made)
+        try make(path)
+        // Those that we may not even look into were made by others, long before.
+        for parent in parents where unsafe access(parent, R_OK) == 0 { try sync(parent) }
+    }
 }

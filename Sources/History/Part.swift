@@ -15,14 +15,18 @@ public final class Part: @unchecked Sendable {
     /// `dt=YYYY-MM-DD/<unique>.parquet`, within the view's folder.
     public let name: String
     /// `dt=YYYY-MM-DD`.
-    var day: Substring { name[..<name.lastIndex(of: "/")!] }
+    var day: Substring { Part.day(of: name) }
     private let folder: String
+    /// The folder of all logs.
+    private let top: String
     private let schema: LogSchema
     private(set) var rows: DayRows?
     private var isWritten = false
 
-    init(folder: String, unique: String, schema: LogSchema, rows: DayRows) {
+    /// - Parameter top: `folder`, or one above it, whose own name is known to last.
+    init(folder: String, top: String, unique: String, schema: LogSchema, rows: DayRows) {
         self.folder = folder
+        self.top = top
         self.schema = schema
         self.rows = rows
         let date = EventTime(microseconds: rows.day * 86_400_000_000).utcDate
@@ -33,12 +37,15 @@ public final class Part: @unchecked Sendable {
         name = "dt=\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))/\(unique).parquet"
     }
 
+    private static func day(of name: String) -> Substring { name[..<name.lastIndex(of: "/")!] }
+
     static func hiddenName(of name: String) -> String {
         let slash = name.lastIndex(of: "/")!
         return name[...slash] + "." + name[name.index(after: slash)...] + ".inprogress"
     }
 
-    /// Writes the file. Any thread may do it, once.
+    /// Writes the file. With `sync` it and its name are on disk when this returns: a commit that names it may be. Any thread may do
+    /// it, once.
     public func write(sync: Bool, memory: PartMemory = PartMemory()) throws(HistoryError) {
         guard let rows, !isWritten else { preconditionFailure("a part is written once") }
         let path = "\(folder)/\(Part.hiddenName(of: name))"
@@ -53,6 +60,7 @@ public final class Part: @unchecked Sendable {
         } catch {
             throw HistoryError(error)
         }
+        if sync { try Folder.sync("\(folder)/\(day)", upTo: top) }
         isWritten = true
     }
 
@@ -69,5 +77,13 @@ public final class Part: @unchecked Sendable {
         let path = "\(folder)/\(name)"
         guard !Folder.exists(path) else { throw HistoryError("\(path) is there already, and must not be written over") }
         try Folder.rename(hidden, to: path)
+    }
+
+    /// Publishes the parts that the last commit named, whether or not it was done before, and waits until their names are on disk: the
+    /// next commit no longer names them.
+    static func publishLasting(_ names: [String], in folder: String) throws(HistoryError) {
+        for name in names { try publish(name, in: folder) }
+        // Whoever has taken days away may.
+        for day in Set(names.map(day)).sorted() where Folder.exists("\(folder)/\(day)") { try Folder.sync("\(folder)/\(day)") }
     }
 }

@@ -69,6 +69,8 @@ enum Segment {
 final class SegmentWriter {
     let name: String
     private let folder: String
+    /// The folder of all logs.
+    private let top: String
     private let path: String
     private let descriptor: Int32
     private(set) var length: UInt64
@@ -77,9 +79,11 @@ final class SegmentWriter {
     private var frame: [UInt8] = []
     private let context: OpaquePointer
 
-    init(folder: String, name: String) throws(HistoryError) {
+    /// - Parameter top: `folder`, or one above it, whose own name is known to last.
+    init(folder: String, top: String, name: String) throws(HistoryError) {
         self.name = name
         self.folder = folder
+        self.top = top
         path = "\(folder)/\(name)"
         try Folder.make(folder)
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
@@ -127,10 +131,10 @@ final class SegmentWriter {
         length += UInt64(count)
     }
 
-    /// Waits until what was appended is on disk, and the file's name with it.
+    /// Waits until what was appended is on disk, and the file's name and those of its folders with it.
     func sync() throws(HistoryError) {
         if fdatasync(descriptor) != 0 { throw HistoryError(cannot: "sync", path) }
-        if !isNameSynced { try Folder.sync(folder) }
+        if !isNameSynced { try Folder.sync(folder, upTo: top) }
         isNameSynced = true
     }
 }

@@ -16,6 +16,8 @@ public final class ViewLog {
     /// Whether a commit's log by another name is of this folder too, with other columns.
     private let isOfFolder: (String) -> Bool
     public let folder: String
+    /// The folder of all logs.
+    private let directory: String
     private let schema: LogSchema
     private let entityTypes: [FieldType]
     private let valueTypes: [FieldType]
@@ -62,6 +64,7 @@ public final class ViewLog {
         let view = program.plan
         name = view.name
         isOfFolder = { _ in false }
+        self.directory = directory
         folder = "\(directory)/\(view.name)"
         let entity = view.entity.map { (name: source.fields[$0].name, type: source.fields[$0].type) }
         schema = LogSchema(view, entity: entity, pipeline: pipeline, version: version)
@@ -79,6 +82,7 @@ public final class ViewLog {
     ) {
         name = Archive.stateName(source)
         isOfFolder = { Archive.isState($0, of: source) }
+        self.directory = directory
         folder = "\(directory)/\(Archive.folder(of: source.name))"
         schema = LogSchema(eventsOf: source, pipeline: pipeline, version: version)
         entityTypes = []
@@ -105,7 +109,7 @@ public final class ViewLog {
         of states: [LogState.ViewState], without logs: [ViewLog], directory: String
     ) throws(HistoryError) {
         for state in states where !logs.contains(where: { $0.name == state.view || $0.isOfFolder(state.view) }) {
-            for part in state.parts { try Part.publish(part, in: "\(directory)/\(state.view)") }
+            try Part.publishLasting(state.parts, in: "\(directory)/\(state.view)")
         }
     }
 
@@ -122,7 +126,8 @@ public final class ViewLog {
         newestCreated = created
         if keepsSegments {
             if open == nil {
-                open = try SegmentWriter(folder: "\(folder)/_segments", name: "\(unique)-\(sequence).segment")
+                open = try SegmentWriter(
+                    folder: "\(folder)/_segments", top: directory, name: "\(unique)-\(sequence).segment")
                 sequence += 1
             }
             try open?.append(rows, created: created)
@@ -178,7 +183,7 @@ public final class ViewLog {
         guard !taken.isEmpty else { return [] }
         let parts = taken.sorted { $0.day < $1.day }.map { rows in
             defer { sequence += 1 }
-            return Part(folder: folder, unique: "\(unique)-\(sequence)", schema: schema, rows: rows)
+            return Part(folder: folder, top: directory, unique: "\(unique)-\(sequence)", schema: schema, rows: rows)
         }
         for rows in taken {
             days[rows.day] = nil
@@ -263,7 +268,7 @@ public final class ViewLog {
                 "\(folder) has rows of other columns that are not Parquet yet, those of \(state.view): let the pipeline that wrote"
                     + " them run and stop cleanly first", isInput: true)
         }
-        for name in (own + older).flatMap(\.parts) { try Part.publish(name, in: folder) }
+        try Part.publishLasting((own + older).flatMap(\.parts), in: folder)
         for day in Folder.names(folder) where day.hasPrefix("dt=") {
             for file in Folder.names("\(folder)/\(day)") where file.hasPrefix(".") && file.hasSuffix(".inprogress") {
                 try Folder.remove("\(folder)/\(day)/\(file)")

@@ -27,6 +27,8 @@ public final class Database: @unchecked Sendable {
 
     /// Opens the database at `path`, and replays its log.
     ///
+    /// A database that keeps a journal has its own name on disk then, as far as its parent may be looked into.
+    ///
     /// Throws `isLocked` where the database is open for writing already, `isCorruption` where its files do not fit together.
     public init(path: String, options: DatabaseOptions = DatabaseOptions()) throws(RocksDBError) {
         let horizons: OpaquePointer = unsafe freshet_horizons_create()
@@ -57,6 +59,8 @@ public final class Database: @unchecked Sendable {
         }
         unsafe gate = .allocate(capacity: 1)
         unsafe pthread_rwlock_init(gate, nil)
+        // RocksDB syncs what is in its folder only.
+        if options.keepsJournal && !options.readOnly { try Self.syncName(of: path) }
     }
 
     deinit {
@@ -143,6 +147,22 @@ public final class Database: @unchecked Sendable {
                 }
                 guard attemptsLeft > 0, error.message.contains("No such file") else { throw error }
             }
+        }
+    }
+
+    /// Waits until the name of a folder is on disk.
+    private static func syncName(of path: String) throws(RocksDBError) {
+        var name = path
+        while name.count > 1 && name.hasSuffix("/") { name.removeLast() }
+        let slash = name.lastIndex(of: "/")
+        let parent = slash.map { $0 == name.startIndex ? "/" : String(name[..<$0]) } ?? "."
+        let descriptor = unsafe Glibc.open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0 && errno == EACCES { return }
+        defer { if descriptor >= 0 { _ = Glibc.close(descriptor) } }
+        guard descriptor >= 0, fsync(descriptor) == 0 else {
+            throw RocksDBError(
+                kind: .inputOutput, operation: "open", path: path,
+                message: unsafe "IO error: While syncing the names in \(parent): \(String(cString: strerror(errno)))")
         }
     }
 }

@@ -138,6 +138,10 @@ struct UnsyncedLetters: Sendable {
     func sync() throws(WorkerError) {
         if fdatasync(descriptor) != 0 { throw WorkerError(cannot: "sync", path) }
         guard syncsName else { return }
-        do throws(HistoryError) { try Folder.sync(folder(of: path)) } catch { throw WorkerError(error.description) }
+        // The file's, its folder's, and that of the folder of all logs.
+        let folder = folder(of: path)
+        do throws(HistoryError) {
+            try Folder.sync(folder, upTo: String(folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)]))
+        } catch { throw WorkerError(error.description) }
     }
 }

@@ -25,7 +25,7 @@ struct RunFolders {
             lock = nil
             return
         }
-        try Folder.make(log)
+        if store != nil { try Folder.makeLasting(log) } else { try Folder.make(log) }
         lock = try FolderLock(log)
         SpillFolder.removeAbandoned(in: log)
         let found = try FolderMark.read(log)

@@ -14,7 +14,7 @@ struct SegmentTests {
 
     /// Writes blocks of these sizes; gives the committed length after each.
     private func write(_ folder: Folder, _ sizes: [Int]) throws -> [UInt64] {
-        let writer = try SegmentWriter(folder: folder.path, name: "one.segment")
+        let writer = try SegmentWriter(folder: folder.path, top: folder.path, name: "one.segment")
         var offset = 0
         return try sizes.map { size in
             let buffer = rows.buffer(size)
