@@ -119,9 +119,10 @@ public final class ViewLog {
     }
 
     /// Takes all rows of a buffer, which may be reused then. `created` is now, in microseconds: the rows get a later instant if
-    /// earlier ones have that already, so that of two rows of one event the one that was made last is the newest.
-    public func append(_ rows: RowBuffer, created now: Int64) throws(HistoryError) {
-        guard rows.count > 0 else { return }
+    /// earlier ones have that already, so that of two rows of one event the one that was made last is the newest. Gives that instant.
+    @discardableResult
+    public func append(_ rows: RowBuffer, created now: Int64) throws(HistoryError) -> Int64 {
+        guard rows.count > 0 else { return now }
         let created = max(now, newestCreated == .min ? now : newestCreated + 1)
         newestCreated = created
         if keepsSegments {
@@ -134,6 +135,7 @@ public final class ViewLog {
         }
         gather(rows, created: created)
         rowCount += rows.count
+        return created
     }
 
     private func gather(_ rows: RowBuffer, created: Int64) {

@@ -253,8 +253,7 @@ final class ShardThread: @unchecked Sendable {
         if let join = context.options.join {
             try join.take(rows, view: view, thread: index)
         } else if let log = views[view].log {
-            let created = context.wall.now().microseconds
-            try log.append(rows, created: created)
+            let created = try log.append(rows, created: context.wall.now().microseconds)
             outlet?.send(rows, view: view, created: created)
         } else if kind == .retracted {
             views[view].checksum.remove(rows)
