@@ -17,6 +17,10 @@ public final class ViewProgram {
     public let retention: TimeSpan?
     /// Where rows are asked for, which events each can see; nil: rows are those of events.
     public let visibility: Visibility?
+    /// How far behind a watermark an event still enters; nil: it does not.
+    private let lateReach: TimeSpan?
+    /// Whether events are those of dead letters.
+    let feedsLetters: Bool
     /// Whether rows that are out are made again when an event comes behind them that they count.
     public let corrects: Bool
     /// The instants at which a row may count an event, as microseconds from the event's time on: first and last of each range,
@@ -98,7 +102,9 @@ public final class ViewProgram {
     public init(_ plan: ViewPlan, source: SourcePlan, visibility: Visibility? = nil, feedsLetters: Bool = false) {
         self.plan = plan
         self.visibility = visibility
-        corrects = visibility == nil && (plan.lateReach != nil || feedsLetters)
+        self.feedsLetters = feedsLetters
+        lateReach = plan.lateReach ?? (feedsLetters ? plan.retention ?? .endless : nil)
+        corrects = visibility == nil && lateReach != nil
         entityTypes = plan.entity.map { source.fields[$0].type }
         valueTypes = plan.values.map(\.type)
         let columns = plan.inputs.indices.map { (kind: ViewProgram.kind(plan.inputs[$0].type), needs: plan.needs(of: $0)) }
@@ -234,8 +240,8 @@ public final class ViewProgram {
     /// The newest instant behind which no late event enters any more once a partition's watermark is at `watermark`: an event is
     /// taken if its time is after it. Where late events do not enter, the watermark itself.
     public func closed(at watermark: EventTime) -> EventTime {
-        guard let reach = plan.lateReach else { return watermark }
-        return watermark - reach - TimeSpan(microseconds: olderShift)
+        guard let lateReach else { return watermark }
+        return watermark - lateReach - TimeSpan(microseconds: olderShift)
     }
 
     private static func counted(_ values: [ValuePlan], olderShift: Int64, newerShift: Int64) -> [ClosedRange<Int64>] {

@@ -35,7 +35,18 @@ import CRdKafka
     }
 
     /// Parsed anew on each call. A header's null value is nil.
-    public var headers: [(name: String, value: [UInt8]?)] {
+    public var headers: [(name: String, value: [UInt8]?)] { unsafe lentHeaders.all }
+
+    /// The headers where they lie, for one who may not ask for them. Valid as long as the batch holds the message.
+    @unsafe public var lentHeaders: LentHeaders { unsafe LentHeaders(raw: raw) }
+}
+
+/// A message's headers, not yet parsed.
+@unsafe public struct LentHeaders: BitwiseCopyable {
+    fileprivate let raw: UnsafePointer<rd_kafka_message_t>
+
+    /// In their order. A header's null value is nil.
+    public var all: [(name: String, value: [UInt8]?)] {
         var list: OpaquePointer?
         guard unsafe rd_kafka_message_headers(raw, &list) == RD_KAFKA_RESP_ERR_NO_ERROR else { return [] }
         var headers: [(name: String, value: [UInt8]?)] = []

@@ -161,9 +161,10 @@ struct KeptColumn: Equatable {
 }
 
 extension RecordField {
-    /// Whether records give both fields the same values.
+    /// Whether every record that was taken with this field gives the other the same value. That records without it are taken from
+    /// now on changes none of those.
     func isRead(as other: RecordField) -> Bool {
-        name == other.name && type == other.type && optional == other.optional && unit == other.unit
+        name == other.name && type == other.type && (optional == other.optional || other.optional) && unit == other.unit
     }
 }
 

@@ -67,8 +67,8 @@ extension Plan {
     }
 }
 
-/// Rows as lines whose cells begin at the same columns.
-func aligned(_ rows: [[String]], indent: Int) -> [String] {
+/// Rows as lines whose cells begin at the same columns; an empty row is an empty line.
+public func aligned(_ rows: [[String]], indent: Int) -> [String] {
     var widths: [Int] = []
     for row in rows {
         for (i, cell) in row.enumerated() {

@@ -118,7 +118,7 @@ public struct PlanChange: Sendable {
         }
         for field in new.fields {
             let before = old.fields.first { $0.name == field.name }
-            guard before?.isRead(as: field) != true else { continue }
+            guard before?.typeText != field.typeText else { continue }
             properties.append(
                 before.map { Item(name: "field \(field.name)", kind: .changed, note: was($0.typeText, field.typeText)) }
                     ?? Item(name: "field \(field.name)", kind: .new, note: field.typeText))

@@ -16,7 +16,7 @@ public final class CommitRows {
 
     public var byteCount: Int { rows.count }
 
-    private func put(key: (inout ByteWriter) -> Void, value: (inout ByteWriter) -> Void) {
+    func put(key: (inout ByteWriter) -> Void, value: (inout ByteWriter) -> Void) {
         rows.append(UInt8(0))
         let lengths = rows.count
         rows.append(UInt64(0))

@@ -7,6 +7,7 @@ internal import Records
 ///     FFFFFFFF  | 0                                     the checkpoint
 ///     FFFFFFFF  | 1 | shard u32 | sequence u64          rows that wait for the watermark
 ///     FFFFFFFF  | 2                                     the mark of the last commit
+///     FFFFFFFF  | 3 | source | 0 | partition u32 | offset u64   a dead letter that was tried again
 ///
 /// Numbers are big endian, so that bytes sort as they do. A shard's number is its view's in the upper and its slice in the
 /// lower 16 bits. Entities are prefix-free within a view.
@@ -14,7 +15,7 @@ enum StateKey {
     static let metaShard: UInt32 = 0xFFFF_FFFF
 
     enum Row: UInt8 { case head, chunk }
-    enum Meta: UInt8 { case checkpoint, pending, mark }
+    enum Meta: UInt8 { case checkpoint, pending, mark, letter }
 
     static func append(
         entity: UnsafeRawBufferPointer, hash: UInt64, shard: ShardID, _ row: Row, chunk: UInt32 = 0, to writer: inout ByteWriter
@@ -34,6 +35,16 @@ enum StateKey {
     static func appendMark(to writer: inout ByteWriter) {
         writer.append(ordered: metaShard)
         writer.append(Meta.mark.rawValue)
+    }
+
+    static func append(_ letter: LetterID, to writer: inout ByteWriter) {
+        writer.append(ordered: metaShard)
+        writer.append(Meta.letter.rawValue)
+        var source = letter.source
+        source.withUTF8 { unsafe writer.append(UnsafeRawBufferPointer($0)) }
+        writer.append(UInt8(0))
+        writer.append(ordered: UInt32(bitPattern: letter.partition))
+        writer.append(ordered: UInt64(bitPattern: letter.offset))
     }
 
     static func appendPending(_ shard: ShardID, sequence: UInt64, to writer: inout ByteWriter) {

@@ -36,18 +36,25 @@ public final class StateStore: Sendable {
     public func checkpoint() throws(StoreError) -> Checkpoint? {
         var key = ByteWriter()
         StateKey.appendCheckpoint(to: &key)
-        var result: Checkpoint?
+        return try row(key, "checkpoint") { (reader: inout ByteReader) throws(CorruptBytes) in try Checkpoint(decoding: &reader) }
+    }
+
+    /// A row by its key, decoded; nil where there is none. `what` names it where it is corrupt.
+    func row<Row>(
+        _ key: borrowing ByteWriter, _ what: String, _ decode: (inout ByteReader) throws(CorruptBytes) -> Row
+    ) throws(StoreError) -> Row? {
+        var result: Row?
         var isCorrupt = false
         try reporting { () throws(RocksDBError) in
             try unsafe key.withBytes { (key: UnsafeRawBufferPointer) throws(RocksDBError) in
                 try unsafe database.get(key) { value in
                     guard let value = unsafe value else { return }
                     var reader = unsafe ByteReader(value)
-                    do throws(CorruptBytes) { result = try Checkpoint(decoding: &reader) } catch { isCorrupt = true }
+                    do throws(CorruptBytes) { result = try decode(&reader) } catch { isCorrupt = true }
                 }
             }
         }
-        if isCorrupt { throw StoreError("\(path): the checkpoint row is corrupt or of another format version") }
+        if isCorrupt { throw StoreError("\(path): the \(what) row is corrupt or of another format version") }
         return result
     }
 

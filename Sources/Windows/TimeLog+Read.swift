@@ -288,6 +288,18 @@ extension TimeLog {
         return nil
     }
 
+    /// Whether an event is there. Requires: the layout is ordered.
+    public func contains(time: Int64, partition: Int32, offset: Int64, _ layout: LogLayout) -> Bool {
+        var place = position(after: saturatingSubtract(time, 1), layout)
+        while let event = event(at: &place, layout), event.chunk.time(event.row, layout) == time {
+            if event.chunk.partition(event.row, layout) == partition && event.chunk.offset(event.row, layout) == offset {
+                return true
+            }
+            place.step()
+        }
+        return false
+    }
+
     /// All chunks, oldest first.
     public func forEachChunk(_ layout: LogLayout, _ body: (Chunk) -> Void) {
         guard !isEmpty else { return }

@@ -46,6 +46,12 @@ enum Bounds {
     static let deadLetterBytes = 1 << 16
     /// That a stop waits for brokers to take the dead letters.
     static let lettersMicrosecondsAtStop: Int64 = 10_000_000
+    /// Dead letters that are read at once: they may have a megabyte each.
+    static let lettersRead = 64
+    /// Dead letters that may be tried again between two commits: their marks are in memory until then, some 100 bytes each.
+    static let lettersMarked = 16_384
+    /// Dead letters of a topic that may be listed: which they are is remembered, lest one counts twice, in some 100 bytes each.
+    static let lettersListed = 10_000_000
     /// Entities that may change before a commit is due: what a commit holds twice over while it is written, some 100 MiB.
     static let dirtyEntitiesMax = 250_000
     /// Entities in one commit of a run without a state folder. Its first comes when memory is full of entities that were never

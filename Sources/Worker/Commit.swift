@@ -32,7 +32,7 @@ final class Commit: @unchecked Sendable {
 
     init(
         _ checkpoint: Checkpoint, positions: [[Int32: Int64]], lastRecords: [String: [Int32: CommitMark.LastRecord]] = [:],
-        unsyncedLetters: UnsyncedLetters? = nil, threadCount: Int, isLast: Bool, raisesHorizon: Bool, idleShare: Double?,
+        unsyncedLetters: UnsyncedLetters? = nil, contributions: Int, isLast: Bool, raisesHorizon: Bool, idleShare: Double?,
         emission: EmitPoint? = nil, beginsEmission: Bool = false
     ) {
         self.checkpoint = checkpoint
@@ -45,7 +45,7 @@ final class Commit: @unchecked Sendable {
         self.emission = emission
         self.beginsEmission = beginsEmission
         isEmitted = emission == nil
-        waitingFor = threadCount
+        waitingFor = contributions
     }
 
     func contribute(_ rows: CommitRows, _ logs: [LogState.ViewState], _ unsynced: [UnsyncedSegments]) {

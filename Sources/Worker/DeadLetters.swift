@@ -25,9 +25,13 @@ final class DeadLetters {
 
     deinit { if descriptor >= 0 { _ = close(descriptor) } }
 
-    /// Cuts the file back to what the last commit fixed; one that was taken away since then begins anew. Call before the first `add`.
+    /// Cuts the file back to what the last commit fixed; one that was taken away since then begins anew. Where letters
+    /// go elsewhere now, the length goes on from commit to commit. Call before the first `add`.
     func recover(length: UInt64) throws(WorkerError) {
-        guard case .file(let path) = target else { return }
+        guard case .file(let path) = target else {
+            self.length = length
+            return
+        }
         var status = stat()
         guard unsafe stat(path, &status) == 0 else {
             guard errno == ENOENT else { throw WorkerError(cannot: "open", path) }
@@ -43,26 +47,11 @@ final class DeadLetters {
     }
 
     func add(
-        _ rejection: Rejection, source: String, topic: String, partition: Int32, offset: Int64, timestamp: EventTime?,
-        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?
+        _ letter: DeadLetter, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, headers: LentHeaders?
     ) throws(WorkerError) {
         if case .nowhere = target { return }
         line.removeAll(keepingCapacity: true)
-        line += #"{"source":"#.utf8
-        JSONText.append(source, to: &line)
-        line += #","topic":"#.utf8
-        JSONText.append(topic, to: &line)
-        line += #","partition":\#(partition),"offset":\#(offset),"timestamp":"#.utf8
-        if let timestamp { JSONText.append(timestamp.rfc3339(), to: &line) } else { line += "null".utf8 }
-        line += #","reason":"#.utf8
-        JSONText.append(rejection.reason.rawValue, to: &line)
-        line += #","error":"#.utf8
-        JSONText.append(rejection.error, to: &line)
-        line += #","key":"#.utf8
-        unsafe JSONText.append(base64: key, to: &line)
-        line += #","value":"#.utf8
-        unsafe JSONText.append(base64: value, to: &line)
-        line += "}".utf8
+        unsafe letter.append(key: key, value: value, headers: headers?.all ?? [], to: &line)
         if case .topic(let producer, let topic) = target {
             do {
                 unsafe try line.withUnsafeBytes { unsafe try producer.send(to: topic, partition: nil, key: key, value: $0) }

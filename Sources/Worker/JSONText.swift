@@ -1,3 +1,5 @@
+internal import Records
+
 /// The few forms of JSON that are written here.
 public enum JSONText {
     public static func append(_ string: String, to bytes: inout [UInt8]) {
@@ -19,6 +21,17 @@ public enum JSONText {
             }
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// An instant as RFC 3339, or null.
+    static func append(_ time: EventTime?, to bytes: inout [UInt8]) {
+        if let time { append(time.rfc3339(), to: &bytes) } else { bytes += "null".utf8 }
+    }
+
+    /// The bytes as a base64 string, or null.
+    static func append(base64 source: [UInt8]?, to bytes: inout [UInt8]) {
+        guard let source else { return unsafe append(base64: UnsafeRawBufferPointer?.none, to: &bytes) }
+        unsafe source.withUnsafeBytes { unsafe append(base64: $0, to: &bytes) }
     }
 
     /// The bytes as a base64 string, or null.

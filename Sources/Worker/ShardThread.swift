@@ -160,6 +160,7 @@ final class ShardThread: @unchecked Sendable {
             if rows.room < batch.events.count { try flushRows(batch.shard.view) }
             seat.shard.locate(batch.events)
             try bring(seat, batch.shard)
+            seat.shard.leaveOutKnown(batch.events)
             if seat.shard.noteLate(batch.events, retracts: views[batch.shard.view].log == nil) {
                 corrected.append(batch.shard)
                 try retract(seat, batch.shard.view)

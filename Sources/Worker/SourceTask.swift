@@ -1,5 +1,6 @@
 internal import Engine
 internal import History
+internal import Kafka
 internal import Pipelines
 internal import Records
 internal import Store
@@ -23,7 +24,7 @@ final class SourceTask {
     let index: Int
     /// Whether another run will go on where this one ends: what a partition may bring then is not taken to be over at its end.
     var goesOn = false
-    private var decoder: JSONDecoder
+    var decoder: JSONDecoder
     let records: RecordBatch
     private let expressions: ExpressionEvaluator
     /// Whether the records go to the archive too, with all fields.
@@ -31,17 +32,17 @@ final class SourceTask {
     let routers: [(view: Int, router: EventRouter)]
     private(set) var partitions: [Int32: PartitionProgress] = [:]
     /// The partition whose records come at the moment, -1 for none: it is kept out of the dictionary while they come in a row.
-    private var currentPartition: Int32 = -1
-    private var current = PartitionProgress(lastRecordAt: 0)
+    var currentPartition: Int32 = -1
+    var current = PartitionProgress(lastRecordAt: 0)
     private let deadLetters: DeadLetters
     private let samples: KeySamples?
-    private var applied: UInt64 = 0
+    var applied: UInt64 = 0
     /// Those of the applied records that were late.
-    private(set) var lateApplied: UInt64 = 0
+    var lateApplied: UInt64 = 0
     /// Of the records that are gathered.
-    private var late: [LateRecord] = []
+    var late: [LateRecord] = []
     /// In the order of `RejectionReason`.
-    private var rejected = [UInt64](repeating: 0, count: RejectionReason.allCases.count)
+    var rejected = [UInt64](repeating: 0, count: RejectionReason.allCases.count)
     /// Applied records first, then rejected ones in the order of `RejectionReason`.
     var counters: [UInt64] { [applied] + rejected }
     private var emitted = EventTime.distantPast
@@ -50,10 +51,10 @@ final class SourceTask {
     /// The watermark does not pass it.
     var watermarkMax = EventTime.distantFuture
     private let outOfOrderness: TimeSpan
-    private let appliesLate: Bool
+    let appliesLate: Bool
     /// Of the views that read the source: how far behind a watermark late events enter them.
-    private let closings: [ViewProgram]
-    private let entityDecimals: [Int]
+    let closings: [ViewProgram]
+    let entityDecimals: [Int]
 
     /// - Parameter hasLog: whether there is a place for an archive.
     init(
@@ -195,7 +196,7 @@ final class SourceTask {
         currentPartition = -1
     }
 
-    private func turn(to partition: Int32, now: Int64) {
+    func turn(to partition: Int32, now: Int64) {
         store()
         current = partitions[partition] ?? PartitionProgress(lastRecordAt: now)
         // It counts among the partitions from its first record on.
@@ -209,7 +210,7 @@ final class SourceTask {
     ///   - limit: what its event time may not pass: its own time stamp or the run's start, plus the allowance.
     func accept(
         _ raw: RawRecord, partition: Int32, offset: Int64, timestamp: EventTime?, limit: EventTime,
-        key: UnsafeRawBufferPointer?, now: Int64
+        key: UnsafeRawBufferPointer?, headers: LentHeaders? = nil, now: Int64
     ) throws(WorkerError) {
         if currentPartition != partition { turn(to: partition, now: now) }
         guard offset >= current.nextOffset else { return }
@@ -217,7 +218,7 @@ final class SourceTask {
         let row = records.count
         let rejection = unsafe decoder.decode(raw, into: records) ?? check(row, limit: limit)
         if let rejection {
-            unsafe try setAside(row, rejection, partition, offset, timestamp, key: key, value: raw.value)
+            unsafe try setAside(row, rejection, partition, offset, timestamp, key: key, value: raw.value, headers: headers)
         } else {
             apply(row, partition, offset, timestamp)
         }
@@ -234,7 +235,7 @@ final class SourceTask {
         let row = records.count
         let rejection = event.copy(to: records) ?? check(row, limit: timestamp.map { $0 + plan.maxAhead } ?? limit)
         if let rejection {
-            unsafe try setAside(row, rejection, partition, offset, timestamp, key: nil, value: nil)
+            unsafe try setAside(row, rejection, partition, offset, timestamp, key: nil, value: nil, headers: nil)
         } else {
             apply(row, partition, offset, timestamp)
         }
@@ -249,14 +250,19 @@ final class SourceTask {
 
     private func setAside(
         _ row: Int, _ rejection: Rejection, _ partition: Int32, _ offset: Int64, _ timestamp: EventTime?,
-        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?
+        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, headers: LentHeaders?
     ) throws(WorkerError) {
         records.count = row
-        rejected[RejectionReason.allCases.firstIndex(of: rejection.reason)!] += 1
-        unsafe try deadLetters.add(
-            rejection, source: plan.name, topic: plan.topic, partition: partition, offset: offset, timestamp: timestamp,
-            key: key, value: value)
+        rejected[SourceTask.counter(rejection.reason)] += 1
+        let letter = DeadLetter(
+            source: plan.name, topic: plan.topic, partition: partition, offset: offset, timestamp: timestamp,
+            watermark: currentNewest.map { _ in currentWatermark }, reason: rejection.reason.rawValue, error: rejection.error)
+        unsafe try deadLetters.add(letter, key: key, value: value, headers: headers)
     }
+
+    static func counter(_ reason: RejectionReason) -> Int { RejectionReason.allCases.firstIndex(of: reason)! }
+
+    var eventTimeName: String { plan.fields[plan.eventTime].name }
 
     @inline(__always)
     private func apply(_ row: Int, _ partition: Int32, _ offset: Int64, _ timestamp: EventTime?) {
@@ -265,7 +271,12 @@ final class SourceTask {
             lateApplied += 1
             late.append(LateRecord(row: row, watermark: currentWatermark))
         }
-        current.newest = max(current.newest, EventTime(microseconds: records.times[row]))
+        place(row, EventTime(microseconds: records.times[row]), partition, offset, timestamp)
+    }
+
+    @inline(__always)
+    func place(_ row: Int, _ time: EventTime, _ partition: Int32, _ offset: Int64, _ timestamp: EventTime?) {
+        current.newest = max(current.newest, time)
         records.partitions[row] = partition
         records.offsets[row] = offset
         records.timestamps[row] = timestamp?.microseconds ?? 0
@@ -280,10 +291,10 @@ final class SourceTask {
         return entityDecimals.isEmpty ? nil : checkDecimals(row)
     }
 
-    private func ahead(_ time: EventTime, _ limit: EventTime) -> Rejection {
+    func ahead(_ time: EventTime, _ limit: EventTime) -> Rejection {
         Rejection(
             .ahead,
-            "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) lies past \(limit.rfc3339()), the furthest allowed")
+            "field \(eventTimeName): \(time.rfc3339()) lies past \(limit.rfc3339()), the furthest allowed")
     }
 
     /// The first record of a partition is never late.
@@ -294,11 +305,11 @@ final class SourceTask {
         let reach = appliesLate ? ", nor within reach of a view's windows" : ""
         return Rejection(
             .late,
-            "field \(plan.fields[plan.eventTime].name): \(time.rfc3339()) is not after the watermark"
+            "field \(eventTimeName): \(time.rfc3339()) is not after the watermark"
                 + " \(currentWatermark.rfc3339())\(reach)")
     }
 
-    private func checkDecimals(_ row: Int) -> Rejection? {
+    func checkDecimals(_ row: Int) -> Rejection? {
         for field in entityDecimals {
             // The offline log's decimals have 18 digits.
             let word = records.columns[field].words[row]

@@ -103,17 +103,20 @@ extension Worker {
         let point = emission?.fix(&checkpoint, tasks, isLast: isLast)
         let raises = isLast || options.stateDirectory == nil || now - horizonRaisedAt >= Bounds.horizonMicrosecondsMin
         if raises { horizonRaisedAt = now }
+        let letters = options.letters?.takeMarks()
         let changed = context.dirtyEntities.load(ordering: .relaxed)
         log.debug(
             "commit of \(changed) entities, \(context.stateBytes.load(ordering: .relaxed) >> 20) MiB of state in memory; \(context.store?.memoryReport ?? "no store")"
         )
         let commit = Commit(
             checkpoint, positions: checkpoint.sources.map { $0.positions.mapValues(\.nextOffset) },
-            lastRecords: positions.last, unsyncedLetters: deadLetters.takeUnsynced(), threadCount: threads.count, isLast: isLast,
+            lastRecords: positions.last, unsyncedLetters: deadLetters.takeUnsynced(),
+            contributions: threads.count + (letters == nil ? 0 : 1), isLast: isLast,
             raisesHorizon: raises,
             idleShare: options.stateDirectory != nil ? nil : min(1, Double(Bounds.spilledEntitiesMax) / Double(max(1, changed))),
             emission: point, beginsEmission: beginsEmission)
         for thread in threads { thread.inbox.send(.commit(commit)) }
+        if let letters { commit.contribute(letters, [], []) }
         committer.inbox.send(commit)
         self.commit = commit
         committedAt = now

@@ -29,6 +29,8 @@ public final class Worker: @unchecked Sendable {
     /// The state of views that this plan does not have, until a commit has left it behind.
     var leftShards: [ShardID: Checkpoint.ShardState]
     let sliceCount: Int
+    /// Per source, the instant up to which rows were out when the run began.
+    let reachedAtStart: [EventTime]
     let programs: [ViewProgram]
     /// The log folder's, while the run writes into it.
     private let lock: FolderLock?
@@ -78,7 +80,10 @@ public final class Worker: @unchecked Sendable {
         let plan = kept.plan
         self.plan = plan
         let sources = plan.sources
-        programs = plan.views.map { ViewProgram($0, source: sources[$0.source], visibility: options.join?.visibility) }
+        programs = plan.views.map {
+            ViewProgram(
+                $0, source: sources[$0.source], visibility: options.join?.visibility, feedsLetters: options.letters != nil)
+        }
         let programs = programs
         // Clocks may say the same twice.
         let run = String(wall.now().microseconds, radix: 36) + String(UInt32.random(in: .min ... .max), radix: 36)
@@ -124,12 +129,12 @@ public final class Worker: @unchecked Sendable {
             }
             deadLetters = DeadLetters(.topic(producer, topic))
         } else if let directory = options.logDirectory {
-            deadLetters = DeadLetters(.file(path: "\(directory)/_dead_letters/dead_letters.jsonl"))
-            try deadLetters.recover(length: checkpoint?.deadLetterBytes ?? 0)
+            deadLetters = DeadLetters(.file(path: LetterSource.path(inLog: directory)))
         } else {
             deadLetters = DeadLetters(.nowhere)
         }
         let deadLetters = deadLetters
+        try deadLetters.recover(length: checkpoint?.deadLetterBytes ?? 0)
         tasks = sources.indices.map { index in
             let views = programs.indices.filter { plan.views[$0].source == index }.map { (index: $0, program: programs[$0]) }
             let task = SourceTask(
@@ -146,12 +151,14 @@ public final class Worker: @unchecked Sendable {
                 try threads[0].recoverLogs(states, earlier: earlier)
             } catch { throw WorkerError(error) }
         }
+        var reached = sources.map { _ in EventTime.distantPast }
         if let checkpoint, let store {
             let now = Clock.monotonic()
             for (task, state) in zip(tasks, checkpoint.sources) { task.restore(state, now: now) }
             for (number, state) in checkpoint.shards.sorted(by: { $0.key < $1.key }) {
                 guard let view = kept.numbers.firstIndex(of: number.view) else { continue }
                 let shard = ShardID(view: view, slice: number.slice)
+                reached[plan.views[view].source] = max(reached[plan.views[view].source], state.finishedThrough)
                 try threads[dispatcher.thread(of: shard)].restore(shard, state, store)
                 // Silent partitions may have moved the watermark further than their records do. What it let out is out.
                 if state.finishedThrough < .distantFuture {
@@ -160,6 +167,7 @@ public final class Worker: @unchecked Sendable {
             }
             store.restoreHorizons(checkpoint)
         }
+        reachedAtStart = reached
         waiters.set { [committer, threads, emission] in
             emission?.queue.close()
             for thread in threads { thread.inbox.close() }
@@ -192,9 +200,10 @@ public final class Worker: @unchecked Sendable {
         committer.start(context, threads: threads) { [weak self] commit in self?.didCommit?(commit.positions) }
         defer { removeSpill() }
         do {
-            switch options.input {
-            case .files(let paths): try readFiles(paths)
-            case .brokers(let brokers, let properties): try readTopics(brokers, properties)
+            switch (options.letters, options.input) {
+            case (let letters?, _): try feedLetters(letters)
+            case (nil, .files(let paths)): try readFiles(paths)
+            case (nil, .brokers(let brokers, let properties)): try readTopics(brokers, properties)
             }
         } catch {
             failure.report(error)

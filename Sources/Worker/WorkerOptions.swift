@@ -39,6 +39,8 @@ public struct WorkerOptions: Sendable {
     public var onLostOffsets = LostOffsets.stop
     /// Rows are asked for, in place of those of events.
     var join: JoinTask?
+    /// Dead letters are fed through, in place of the input. Requires: a state folder, and the log folder that it writes to.
+    public var letters: LetterFeed?
 
     /// The event time at which a bounded run ends; otherwise the distant future.
     var end: EventTime { isBounded ? filter?.to ?? .distantFuture : .distantFuture }

@@ -30,6 +30,13 @@ enum Environment {
             ["full-names"]
         ),
         "get": (["state", "at"], []),
+        "dead-letters": (
+            [
+                "log", "state", "brokers", "dead-letters", "property", "source", "reason", "limit", "memory", "commit-interval",
+                "threads", "log-level",
+            ],
+            ["json", "retry"]
+        ),
         "demo": (["pipeline", "seconds", "seed", "rate", "keep", "write", "events"], []),
     ]
 

@@ -9,7 +9,9 @@ struct Freshet: ParsableCommand {
         commandName: "freshet",
         abstract: "Exact sliding-window features over event streams: live, replayed and joined by one function.",
         version: freshetVersion,
-        subcommands: [Check.self, PlanCommand.self, Run.self, Replay.self, JoinCommand.self, Get.self, Demo.self])
+        subcommands: [
+            Check.self, PlanCommand.self, Run.self, Replay.self, JoinCommand.self, Get.self, DeadLettersCommand.self, Demo.self,
+        ])
 
     static func main() {
         StateStore.returnMemoryEagerly()

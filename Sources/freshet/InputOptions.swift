@@ -48,39 +48,21 @@ struct InputOptions: ParsableArguments {
         if brokers == nil && input.isEmpty { throw ValidationError("name --brokers, or --input for every source") }
         if brokers != nil && !input.isEmpty { throw ValidationError("--brokers and --input exclude each other") }
         if brokers == nil && deadLetters != nil { throw ValidationError("--dead-letters is a topic: it needs --brokers") }
-        if let threads, !(1...256).contains(threads) { throw ValidationError("--threads is a count from 1 to 256") }
-        for pair in input + property where !pair.dropFirst().contains("=") {
-            throw ValidationError("\(pair): expected name=value")
-        }
-        guard parseBytes(memory) != nil else {
-            throw ValidationError("--memory \(memory): expected a size such as 256MiB or 2GiB")
-        }
-        guard TimeSpan(parsing: commitInterval) != nil else {
-            throw ValidationError("--commit-interval \(commitInterval): expected a duration such as 500ms or 10s")
-        }
         guard WorkerOptions.LostOffsets(rawValue: onLostOffsets) != nil else {
             throw ValidationError("--on-lost-offsets \(onLostOffsets): expected stop or earliest")
         }
-        guard Logger.Level(rawValue: logLevel) != nil else {
-            throw ValidationError("--log-level \(logLevel): expected debug, info, notice, warning or error")
-        }
-    }
-
-    private func pairs(_ words: [String]) -> [(name: String, value: String)] {
-        words.map { word in
-            let equals = word.firstIndex(of: "=")!
-            return (String(word[..<equals]), String(word[word.index(after: equals)...]))
-        }
+        try WorkerFlags.check(memory: memory, commitInterval: commitInterval, threads: threads, logLevel: logLevel)
+        try WorkerFlags.check(pairs: input + property)
     }
 
     /// Requires: `validate` passed.
     func workerOptions(_ plan: Plan, isBounded: Bool) throws -> WorkerOptions {
         var options: WorkerOptions
         if let brokers {
-            options = WorkerOptions(input: .brokers(brokers, properties: pairs(property)), isBounded: isBounded)
+            options = WorkerOptions(input: .brokers(brokers, properties: WorkerFlags.pairs(property)), isBounded: isBounded)
         } else {
             var files: [String: String] = [:]
-            for (name, path) in pairs(input) {
+            for (name, path) in WorkerFlags.pairs(input) {
                 guard plan.sources.contains(where: { $0.name == name }) else {
                     let names = plan.sources.map(\.name).joined(separator: ", ")
                     throw CommandFailure.wrong(
@@ -104,11 +86,7 @@ struct InputOptions: ParsableArguments {
         return options
     }
 
-    func logger() -> Logger {
-        var logger = Logger(label: "freshet", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = Logger.Level(rawValue: logLevel)!
-        return logger
-    }
+    func logger() -> Logger { WorkerFlags.logger(logLevel) }
 }
 
 /// Of `--from` and `--to`, which several commands have.

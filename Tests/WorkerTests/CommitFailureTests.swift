@@ -19,7 +19,7 @@ struct CommitFailureTests {
             parts: Channel(capacity: 1),
             store: nil, hasStateAtStart: false, viewNumbers: [])
         let commit = Commit(
-            Checkpoint(plan: [], sliceCount: 1, sourceCount: 0), positions: [], threadCount: 1, isLast: false,
+            Checkpoint(plan: [], sliceCount: 1, sourceCount: 0), positions: [], contributions: 1, isLast: false,
             raisesHorizon: false, idleShare: nil)
         committer.inbox.send(commit)
         let hasHeard = Flag()

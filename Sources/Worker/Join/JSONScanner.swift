@@ -55,6 +55,25 @@ struct JSONScanner {
         return byte == nil
     }
 
+    /// Gives `body` the texts of an array's elements; false where it is none.
+    mutating func array(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows -> Bool {
+        skipSpace()
+        guard skip("[") else { return false }
+        skipSpace()
+        if !skip("]") {
+            repeat {
+                skipSpace()
+                let start = position
+                guard value(depth: 1) else { return false }
+                try unsafe body(UnsafeRawBufferPointer(rebasing: bytes[start..<position]))
+                skipSpace()
+            } while skip(",")
+            guard skip("]") else { return false }
+        }
+        skipSpace()
+        return byte == nil
+    }
+
     private mutating func value(depth: Int) -> Bool {
         guard depth <= JSONScanner.depthMax, let byte else { return false }
         switch byte {

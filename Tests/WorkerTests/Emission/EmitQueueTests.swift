@@ -13,7 +13,7 @@ struct EmitQueueTests {
         let queue = EmitQueue(threads: lanes, laneBytesMax: 64)
         let commits = (0..<rounds).map { _ in
             Commit(
-                Checkpoint(plan: [], sliceCount: 1, sourceCount: 0), positions: [], threadCount: lanes, isLast: false,
+                Checkpoint(plan: [], sliceCount: 1, sourceCount: 0), positions: [], contributions: lanes, isLast: false,
                 raisesHorizon: false, idleShare: nil, emission: EmitPoint(number: 1, sources: []))
         }
         let counts = (0..<lanes).map { _ in (0..<rounds).map { _ in Int.random(in: 0...9, using: &random) } }
