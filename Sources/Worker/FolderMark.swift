@@ -50,7 +50,10 @@ struct FolderMark: Equatable {
         guard descriptor >= 0 else { throw WorkerError(cannot: "open", path) }
         defer { _ = close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: byteCount + 1)
-        let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, 0) }
+        var count = -1
+        repeat {
+            count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, 0) }
+        } while count < 0 && errno == EINTR
         guard count >= 0 else { throw WorkerError(cannot: "read", path) }
         // It was created, and a crash or a full disk came before its first bytes were there: what is written later is never shorter.
         if count < byteCount { return nil }

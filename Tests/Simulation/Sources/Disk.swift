@@ -212,7 +212,10 @@ final class Disk {
             let kept = Int.random(in: 0..<pending.count, using: &random)
             for change in pending.prefix(kept) { Disk.apply(change, to: &file.durable) }
             if case .write(let offset, let data) = pending[kept] {
-                let part = Array(data.prefix(Int.random(in: 0...data.count, using: &random)))
+                var length = Int.random(in: 0...data.count, using: &random)
+                // What is overwritten changes by whole sectors; a file may end anywhere.
+                if offset < file.durable.count { length = max(0, (offset + length) / 512 * 512 - offset) }
+                let part = Array(data.prefix(length))
                 Disk.apply(.write(offset: offset, part), to: &file.durable)
             }
         case .any:

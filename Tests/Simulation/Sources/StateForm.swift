@@ -65,7 +65,7 @@ struct StateForm {
             let name = Array(key.bytes[..<key.place]) + key.entity(program.entityTypes)
             var log = logs[name] ?? Log(program)
             let isHead = key.byte() == 0
-            log.read(StoredBytes(value), isHead: isHead)
+            try log.read(StoredBytes(value), isHead: isHead)
             logs[name] = log
         }
         for (name, log) in logs {
@@ -105,21 +105,21 @@ struct StateForm {
             totals = Array(repeating: 0, count: 1 + 2 * program.layout.columnCount)
         }
 
-        mutating func read(_ bytes: StoredBytes, isHead: Bool) {
+        mutating func read(_ bytes: StoredBytes, isHead: Bool) throws {
             var bytes = bytes
             _ = bytes.int64()
             let format = bytes.byte()
-            if format == 0x81 { return readTiles(&bytes) }
-            precondition(format == 2, "a log of format \(format)")
+            if format == 0x81 { return try readTiles(&bytes) }
+            guard format == 3 else { throw Seed.Failure(text: "a log of format \(format)") }
             if isHead {
                 let hasManyChunks = bytes.byte() == 1
                 _ = bytes.int64()
                 if hasManyChunks { return }
             }
-            readChunk(&bytes)
+            try readChunk(&bytes)
         }
 
-        private mutating func readChunk(_ bytes: inout StoredBytes) {
+        private mutating func readChunk(_ bytes: inout StoredBytes) throws {
             let count = Int(bytes.varint())
             guard count > 0 else { return }
             var times = [bytes.int64()]
@@ -161,16 +161,16 @@ struct StateForm {
                     }
                 }
             }
-            precondition(bytes.isAtEnd, "more bytes than the drawing has")
+            guard bytes.isAtEnd else { throw Seed.Failure(text: "more bytes than the drawing has") }
             events += zip(times, texts).map { (time: $0, text: $1) }
         }
 
-        private mutating func readTiles(_ bytes: inout StoredBytes) {
+        private mutating func readTiles(_ bytes: inout StoredBytes) throws {
             let count = Int(bytes.varint())
             _ = bytes.zigzag()
             for _ in 1..<max(1, count) { _ = bytes.varint() }
             let integers = (0..<program.layout.columnCount).filter { program.layout.column($0).hasSummary(.integer) }
-            precondition(program.layout.doubleSummaries == 0, "tiles of doubles are not read here")
+            guard program.layout.doubleSummaries == 0 else { throw Seed.Failure(text: "tiles of doubles are not read here") }
             for _ in 0..<count {
                 totals[0] += Int64(bytes.varint())
                 for column in 0..<program.layout.columnCount { totals[1 + 2 * column] += Int64(bytes.varint()) }

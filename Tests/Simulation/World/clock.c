@@ -15,8 +15,11 @@ int64_t monotonic_now(void) { return monotonic; }
 int64_t wall_now(void) { return monotonic + wall_offset; }
 void clock_advance(int64_t nanoseconds) { if (nanoseconds > 0) monotonic += nanoseconds; }
 
+static int64_t begun_at;
+int64_t elapsed(void) { return the_report->elapsed * 1000 + monotonic - begun_at; }
+
 void clock_begin(void) {
-    monotonic = 1000000000000 + (int64_t)chance_below(1000000000);
+    monotonic = begun_at = 1000000000000 + (int64_t)chance_below(1000000000);
     wall_offset = the_plan.wall_microseconds * 1000 - monotonic;
 }
 

@@ -10,6 +10,9 @@ struct rd_kafka_s {
     bool was_woken;
 };
 
+// How far a consumer goes back at a time.
+enum { rewinds_max = 7 };
+
 static struct rd_kafka_s consumer;
 static int64_t last_at;
 static struct {
@@ -31,7 +34,7 @@ rd_kafka_t *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *settings, char *
     (void)problem, (void)size;
     if (type != RD_KAFKA_CONSUMER) fail("the world has no producers");
     rd_kafka_conf_destroy(settings);
-    begun_at = last_at = monotonic_now();
+    last_at = monotonic_now();
     return &consumer;
 }
 
@@ -75,7 +78,11 @@ static void assign(const rd_kafka_topic_partition_list_t *list) {
         if (partition->is_assigned) fail("%s[%d] is assigned twice", list->elems[index].topic, list->elems[index].partition);
         partition->position = offset == RD_KAFKA_OFFSET_BEGINNING ? 0 : offset;
         if (partition->position < 0) fail("no start position");
-        if (partition->position < *group) {
+        // The last record that came may be looked at again, and those that had come before it once more.
+        record *first = next_of(partition);
+        int again = 0;
+        for (; first && first < partition->records + partition->count && first->offset < *group; first++) again++;
+        if (again > rewinds_max + 1) {
             fail(
                 "%s[%d] is read from %lld on, though %lld were said to be done", list->elems[index].topic,
                 list->elems[index].partition, (long long)partition->position, (long long)*group);
@@ -99,6 +106,12 @@ rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *client, const rd_kafka_topic_par
 rd_kafka_error_t *rd_kafka_incremental_assign(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list) {
     (void)client;
     assign(list);
+    return NULL;
+}
+
+rd_kafka_error_t *rd_kafka_incremental_unassign(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list) {
+    (void)client;
+    for (int index = 0; index < list->cnt; index++) find(&list->elems[index], NULL)->is_assigned = false;
     return NULL;
 }
 
@@ -170,7 +183,7 @@ static int take_from(struct rd_kafka_topic_s *topic, int32_t index, rd_kafka_mes
     partition *partition = &topic->partitions[index];
     // The consumer went back: after a moved leader, or a pause.
     if (partition->position > 0 && chance_one_in(the_plan.rewind_one_in)) {
-        partition->position -= (int64_t)chance_below(8);
+        partition->position -= (int64_t)chance_below(rewinds_max + 1);
         if (partition->position < 0) partition->position = 0;
     }
     int count = 0;
@@ -197,7 +210,9 @@ static int64_t soonest(void) {
             const partition *partition = &topics[topic].partitions[index];
             if (!partition->is_assigned || partition->is_paused) continue;
             record *record = next_of(partition);
-            if (record && begun_at + record->available * 1000 < soonest) soonest = begun_at + record->available * 1000;
+            if (!record || is_there(record)) continue;
+            int64_t at = monotonic_now() + record->available * 1000 - elapsed();
+            if (at < soonest) soonest = at;
         }
     }
     return soonest;

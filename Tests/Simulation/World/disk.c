@@ -212,13 +212,17 @@ static ssize_t write_at(int descriptor, const void *source, size_t size, off_t o
     if (!is_positioned) {
         offset = syscall(SYS_lseek, descriptor, 0, descriptors[descriptor].appends ? SEEK_END : SEEK_CUR);
     }
+    // What is overwritten is so at once, within a sector: nobody ever sees half of it.
+    struct stat status;
+    bool is_whole = syscall(SYS_fstat, descriptor, &status) == 0 && offset / 512 == (offset + (off_t)size - 1) / 512
+        && offset + (off_t)size <= status.st_size;
     if (fault == is_last) {
-        do_write(descriptor, source, part_of(size), offset);
+        do_write(descriptor, source, is_whole ? size * chance_below(2) : part_of(size), offset);
         crash("write");
     }
     if (fault > 0) {
         // A full disk takes what still goes in.
-        size_t part = fault == ENOSPC && chance_one_in(2) ? part_of(size) : 0;
+        size_t part = fault == ENOSPC && !is_whole && chance_one_in(2) ? part_of(size) : 0;
         if (part == 0 || part == size) {
             errno = fault;
             return -1;
@@ -227,7 +231,7 @@ static ssize_t write_at(int descriptor, const void *source, size_t size, off_t o
     } else if (is_interrupted()) {
         errno = EINTR;
         return -1;
-    } else {
+    } else if (!is_whole) {
         size = shortened(size);
     }
     ssize_t written = do_write(descriptor, source, size, offset);

@@ -128,6 +128,20 @@ void point(uint32_t kind) {
     pass();
 }
 
+// Swift's numbers by chance come from the seed too.
+void swift_stdlib_random(void *target, size_t size) {
+    if (!self) {
+        while (size > 0) {
+            ssize_t got = syscall(SYS_getrandom, target, size, 0);
+            if (got < 0) continue;
+            target = (char *)target + got;
+            size -= (size_t)got;
+        }
+        return;
+    }
+    for (; size > 0; size--) *(uint8_t *)target++ = (uint8_t)chance();
+}
+
 void calm_begin(void) { if (self) self->calm += 1; }
 void calm_end(void) { if (self) self->calm -= 1; }
 
@@ -252,6 +266,7 @@ void world_begin(const world_plan *plan, const char *folder, world_report *repor
 _Noreturn void world_end(world_outcome outcome, const char *text) {
     the_report->outcome = outcome;
     the_report->wall_microseconds = wall_now() / 1000;
+    the_report->elapsed = elapsed() / 1000;
     if (text) snprintf(the_report->text, sizeof the_report->text, "%s", text);
     _exit(0);
 }

@@ -7,7 +7,6 @@
 
 struct rd_kafka_topic_s topics[topics_max];
 int topics_count;
-int64_t begun_at = -1;
 static int partitions_count;
 
 // MARK: - What topics hold
@@ -67,7 +66,7 @@ partition *find(const rd_kafka_topic_partition_t *place, int64_t **group) {
     fail("%s[%d] is asked for, and is nowhere", place->topic, place->partition);
 }
 
-bool is_there(const record *record) { return begun_at + record->available * 1000 <= monotonic_now(); }
+bool is_there(const record *record) { return record->available * 1000 <= elapsed(); }
 
 int64_t end_of(const partition *partition) {
     int64_t end = 0;

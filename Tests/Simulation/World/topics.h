@@ -29,8 +29,6 @@ struct rd_kafka_topic_s {
 enum { topics_max = 4 };
 extern struct rd_kafka_topic_s topics[topics_max];
 extern int topics_count;
-// When the life's client was made; records come by then on.
-extern int64_t begun_at;
 
 // The partition of a list's element, and the group's offset of it.
 partition *find(const rd_kafka_topic_partition_t *place, int64_t **group);

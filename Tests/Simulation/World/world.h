@@ -39,6 +39,8 @@ bool is_ours(const void *address);
 // Nanoseconds.
 int64_t monotonic_now(void);
 int64_t wall_now(void);
+// Since the start of the first life.
+int64_t elapsed(void);
 void clock_advance(int64_t nanoseconds);
 void clock_begin(void);
 

@@ -61,6 +61,8 @@ typedef struct {
     uint64_t digest;
     int64_t wall_microseconds;
     char text[4096];
+    // Microseconds that all lives took by the world's clock: what was written to topics meanwhile stays there.
+    int64_t elapsed;
     // The group's offsets, by the partition's place in the topics; over all lives.
     int64_t group_offsets[world_partitions_max];
     size_t journal_size;
@@ -109,7 +111,7 @@ void world_sleep(int64_t microseconds);
 // Keeps the process, and those that it will fork, on one processor: threads that run one at a time change over faster there.
 void world_settle_on_processor(int number);
 
-// Before the world begins: what topics hold. `available` is in microseconds since the life's start. NULL is Kafka's null.
+// Before the world begins: what topics hold. `available` is in microseconds since the start of the first life. NULL is Kafka's null.
 void world_topics_clear(void);
 int world_topic_add(const char *name, int partitions);
 void world_message_add(
