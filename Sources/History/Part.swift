@@ -75,7 +75,7 @@ public final class Part: @unchecked Sendable {
         let hidden = "\(folder)/\(hiddenName(of: name))"
         guard Folder.exists(hidden) else { return }
         let path = "\(folder)/\(name)"
-        guard !Folder.exists(path) else { throw HistoryError("\(path) is there already, and must not be written over") }
+        guard !Folder.exists(path) else { throw HistoryError("cannot rename to \(path): it is there already") }
         try Folder.rename(hidden, to: path)
     }
 

@@ -27,8 +27,10 @@ def binary() -> str:
 
 
 @pytest.fixture
-def freshet(binary: str, tmp_path: Path) -> Freshet:
-    return Freshet(binary, tmp_path)
+def freshet(binary: str, tmp_path: Path) -> Iterator[Freshet]:
+    opened = Freshet(binary, tmp_path)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

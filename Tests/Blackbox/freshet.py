@@ -8,7 +8,7 @@ import os
 import signal
 import struct
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -30,6 +30,7 @@ LETTER = {"source", "topic", "partition", "offset", "timestamp", "reason", "erro
 class Freshet:
     binary: str
     directory: Path
+    started: list[subprocess.Popen] = field(default_factory=list)
 
     def environment(self, extra: dict[str, str] | None = None) -> dict[str, str]:
         """Every flag has a variable, so none of ours may leak in."""
@@ -52,7 +53,14 @@ class Freshet:
         stderr = open(self.directory / "worker.err", "ab")
         process = subprocess.Popen([self.binary, *map(str, arguments)], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=stderr, env=self.environment(env), cwd=self.directory)
+        self.started.append(process)
         return Running(process, self.directory / "worker.err")
+
+    def close(self) -> None:
+        """No worker outlives a test that failed before it could stop it."""
+        for process in self.started:
+            process.kill()
+            process.wait()
 
     def write(self, pipeline: Pipeline, name: str = "pipeline.yaml") -> Path:
         path = self.directory / name
