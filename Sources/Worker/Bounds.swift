@@ -21,6 +21,8 @@ enum Bounds {
     static let exchangeSlices = 8
     /// Milliseconds to wait for records when none are there: how late a stop or a commit may be noticed.
     static let pollMilliseconds = 50
+    /// Looks at a state, 50 milliseconds apart, that a reader takes before it believes that commits are gone.
+    static let readerAttempts = 20
     /// Seconds between looks for new partitions and topics, and where the last look left something open.
     static let discoverySeconds: Int64 = 10
     static let discoverySecondsOpen: Int64 = 1

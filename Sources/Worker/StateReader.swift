@@ -1,4 +1,5 @@
 public import Engine
+internal import Glibc
 public import Pipelines
 public import Records
 internal import Store
@@ -28,11 +29,24 @@ public final class StateReader {
         return change
     }
 
+    /// A worker may move what its journal holds into tables, and remove it, between a reader's look at the tables and at the journal. What
+    /// the reader then sees lacks commits that the folder's mark, read before, knows of: it looks again.
     private static func open(_ directory: String) throws -> StateStore {
-        let found = try CommitMarks.checkFolder(directory)
-        let store = try StateStore(path: directory, readOnly: true)
-        try CommitMarks.check(found, in: directory, kept: try store.mark(), state: directory)
-        return store
+        var attemptsLeft = Bounds.readerAttempts
+        while true {
+            attemptsLeft -= 1
+            let found = try CommitMarks.checkFolder(directory)
+            let store = try StateStore(path: directory, readOnly: true)
+            let kept = try store.mark()
+            do throws(WorkerError) {
+                try CommitMarks.check(found, in: directory, kept: kept, state: directory)
+                return store
+            } catch {
+                guard attemptsLeft > 0 else { throw error }
+                store.close()
+                usleep(50_000)
+            }
+        }
     }
 
     private static func checkpoint(_ store: StateStore, _ directory: String) throws -> Checkpoint {

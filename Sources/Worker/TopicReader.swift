@@ -129,12 +129,17 @@ final class TopicReader: @unchecked Sendable {
         var positions: [(TopicPartition, StartPosition)] = []
         for topic in topics {
             let tasks = tasks.filter { $0.plan.topic == topic }
-            let partitions = tasks.reduce(into: Set<Int32>()) { $0.formUnion(ends[$1.index].keys); $0.formUnion($1.partitions.keys) }
+            let partitions = tasks.reduce(into: Set<Int32>()) {
+                $0.formUnion(ends[$1.index].keys)
+                $0.formUnion($1.partitions.keys)
+            }
             for partition in partitions.sorted() {
                 let key = TopicPartition(topic, partition)
                 for task in tasks {
                     task.addPartition(partition, now: Clock.monotonic())
-                    if task.nextOffset(of: partition)! >= ends[task.index][partition] ?? 0 { reachedEnd(of: task.index, partition) }
+                    if task.nextOffset(of: partition)! >= ends[task.index][partition] ?? 0 {
+                        reachedEnd(of: task.index, partition)
+                    }
                 }
                 guard !isDone(key) else { continue }
                 let last = tasks.map { end($0.index, partition) }.max()!
@@ -148,7 +153,9 @@ final class TopicReader: @unchecked Sendable {
                 for task in tasks where !ended[task.index].contains(partition) && task.nextOffset(of: partition) == 0 {
                     let end = end(task.index, partition)
                     if held.low > end { _ = try self.positions.start(key, next: end, low: held.low, high: held.high) }
-                    if held.low > 0 { log.warning("\(key) begins at offset \(held.low): windows that reach back before it lack what was there") }
+                    if held.low > 0 {
+                        log.warning("\(key) begins at offset \(held.low): windows that reach back before it lack what was there")
+                    }
                 }
                 let start = try start(of: key, held: held)
                 for task in tasks where held.low >= end(task.index, partition) {

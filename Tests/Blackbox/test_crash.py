@@ -12,6 +12,7 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,12 +97,14 @@ class Killer:
         return ["--memory", rng.choice(["64KiB", "1MiB", "256MiB"]), "--threads", rng.choice(["1", "2", "3"]),
                 "--commit-interval", rng.choice(["3ms", "20ms", "200ms"])]
 
-    def kill(self) -> bool:
-        """One start and its end; whether the command had ended by itself, its work done."""
+    def kill(self, beside: Callable[[], None] | None = None) -> bool:
+        """One start and its end, or something else beside it; whether the command had ended by itself, its work done."""
         running = self.freshet.start(*self.command, *self.flags())
         process, rng = running.process, self.rng
         # Starting up, catching up, in full swing; and on the way to a clean stop, where parts are made.
         time.sleep(rng.uniform(0, rng.choice([0.1, 0.4, 0.4, self.seconds])))
+        if beside:
+            beside()
         if rng.random() < 0.35:
             process.send_signal(signal.SIGTERM)
             time.sleep(rng.uniform(0, 0.08))
@@ -155,10 +158,17 @@ def test_run(freshet: Freshet, cluster: Cluster, snapshots: str, partitions: int
     worker = Worker(freshet, cluster, pipeline)
     killer = Killer(freshet, worker.command, rng)
     producer.start()
+
+    def read() -> None:
+        """As of whatever commit was the last, beside a worker that starts, runs or was killed."""
+        if (worker.state / "CURRENT").exists():
+            done = freshet.run("get", worker.path, "--state", worker.state, "by_terminal", "t-1", expect=(0, 1))
+            assert done.returncode == 0 or b"holds no committed state yet" in done.stderr, done.stderr
+
     for _ in range(kills):
-        killer.kill()
-        if rng.random() < 0.2 and worker.state.exists():  # as of whatever commit was the last
-            freshet.run("get", worker.path, "--state", worker.state, "by_terminal", "t-1", expect=(0, 1))
+        killer.kill(read if rng.random() < 0.3 else None)
+        if rng.random() < 0.2:
+            read()
     producer.finish()
 
     worker.until_done(topic, then=0.5)  # it may be done already, and not yet have come to its first line
