@@ -7,12 +7,15 @@ internal import TestSupport
 ///
 /// # Contract
 /// - A file's bytes are on disk once it was synced. Of later changes a crash keeps all, none, the first few, the last of them torn,
-///   or any, with zeros where others were to be.
+///   or some in one sector and some in another, with zeros where nothing came.
 /// - A name is on disk once its folder was synced, whatever was done to the file; of later changes a crash keeps some of the first,
 ///   or any. Renaming is whole. Folders are names in their parents.
 /// - What a failed sync was to bring may stay out for good.
 final class Disk {
     private let root: String
+
+    /// What a disk writes at once.
+    private static let sectorBytes = 512
 
     private enum Node: Equatable {
         case file(Int)
@@ -214,13 +217,30 @@ final class Disk {
             if case .write(let offset, let data) = pending[kept] {
                 var length = Int.random(in: 0...data.count, using: &random)
                 // What is overwritten changes by whole sectors; a file may end anywhere.
-                if offset < file.durable.count { length = max(0, (offset + length) / 512 * 512 - offset) }
+                if offset < file.durable.count { length = max(0, (offset + length) / Disk.sectorBytes * Disk.sectorBytes - offset) }
                 let part = Array(data.prefix(length))
                 Disk.apply(.write(offset: offset, part), to: &file.durable)
             }
-        case .any:
-            for change in pending where random.isOneIn(2) { Disk.apply(change, to: &file.durable) }
+        case .any: file.durable = Disk.scattered(pending, over: file.durable, &random)
         }
+    }
+
+    /// A sector is written as it stood at some moment, whatever others do, and so is the length.
+    private static func scattered(_ pending: [Change], over durable: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
+        var moments = [durable]
+        // The latest are enough: few sectors change more often between two syncs.
+        for (number, change) in pending.enumerated() {
+            var next = moments.last!
+            apply(change, to: &next)
+            if pending.count - number > 32 { moments = [next] } else { moments.append(next) }
+        }
+        var result = [UInt8](repeating: 0, count: moments.randomElement(using: &random)!.count)
+        for start in stride(from: 0, to: result.count, by: sectorBytes) {
+            let moment = moments.randomElement(using: &random)!
+            let end = min(start + sectorBytes, result.count, moment.count)
+            if start < end { result.replaceSubrange(start..<end, with: moment[start..<end]) }
+        }
+        return result
     }
 
     /// Makes the folder anew from what is on disk.

@@ -88,6 +88,7 @@ static void assign(const rd_kafka_topic_partition_list_t *list) {
                 list->elems[index].partition, (long long)partition->position, (long long)*group);
         }
         partition->is_assigned = true;
+        partition->furthest = partition->position;
         partition->was_told_end = partition->is_paused = false;
     }
 }
@@ -182,9 +183,10 @@ static rd_kafka_message_t *complaint(void) {
 static int take_from(struct rd_kafka_topic_s *topic, int32_t index, rd_kafka_message_t **messages, int most) {
     partition *partition = &topic->partitions[index];
     // The consumer went back: after a moved leader, or a pause.
+    if (partition->position > partition->furthest) partition->furthest = partition->position;
     if (partition->position > 0 && chance_one_in(the_plan.rewind_one_in)) {
-        partition->position -= (int64_t)chance_below(rewinds_max + 1);
-        if (partition->position < 0) partition->position = 0;
+        int64_t earlier = partition->furthest - (int64_t)chance_below(rewinds_max + 1);
+        if (earlier < partition->position) partition->position = earlier < 0 ? 0 : earlier;
     }
     int count = 0;
     if (chance_one_in(the_plan.refuse_one_in * 4)) messages[count++] = complaint();

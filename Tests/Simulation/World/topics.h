@@ -16,7 +16,7 @@ typedef struct {
     record *records;
     size_t count, capacity;
     // The consumer's: what comes next, whether it reads, and whether it was told of the end.
-    int64_t position;
+    int64_t position, furthest;
     bool is_assigned, is_paused, was_told_end;
 } partition;
 
