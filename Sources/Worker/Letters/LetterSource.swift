@@ -66,7 +66,7 @@ public enum LetterSource: Sendable {
                 // The last offsets may be of no message.
                 case .end(let partition, let offset):
                     if let end = ends[partition.partition], offset >= end { ends[partition.partition] = nil }
-                case .error(let error): if error.isFatal { throw WorkerError("\(error)") }
+                case .error(let error, _): if error.isFatal { throw WorkerError("\(error)") }
                 }
             }
         }
