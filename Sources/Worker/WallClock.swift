@@ -12,6 +12,11 @@ final class WallClock: Sendable {
         offset = Atomic(max(floor, Clock.now()).microseconds - Clock.monotonic())
     }
 
+    /// Something that was made at `floor` has come to light.
+    func raise(to floor: EventTime) {
+        offset.max(saturatingSubtract(floor.microseconds, Clock.monotonic()), ordering: .relaxed)
+    }
+
     func now() -> EventTime {
         let monotonic = Clock.monotonic()
         let newest = offset.max(Clock.now().microseconds - monotonic, ordering: .relaxed).newValue

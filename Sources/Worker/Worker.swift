@@ -108,7 +108,7 @@ public final class Worker: @unchecked Sendable {
             }
         }
         sliceCount = checkpoint?.sliceCount ?? Bounds.exchangeSlices
-        emission = try Worker.emission(plan, options, mark: checkpoint?.emission, log: log)
+        emission = try Worker.emission(plan, options, mark: checkpoint?.emission, wall: wall, log: log)
         context = ShardContext(
             plan: plan, programs: programs, options: options, run: run, failure: failure, parts: partWriter.inbox,
             store: store, hasStateAtStart: checkpoint != nil, viewNumbers: kept.numbers,

@@ -18,11 +18,13 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 import generate
+import oracle
+import test_late
 from cluster import Cluster
-from emitted import Emitted, check_emitted, read_emitted
-from freshet import Freshet
+from emitted import Emitted, as_logged, check_emitted, read_emitted
+from freshet import Freshet, compare_rows, newest, position
 from pipeline import Feature, Pipeline, View, column
-from test_kafka import Topic, Worker, features_of
+from test_kafka import Topic, Worker, features_of, without_flush
 
 real_only = pytest.mark.skipif("FRESHET_TEST_BROKERS" not in os.environ, reason="the mock has no transactions to speak of")
 KILLS = int(os.environ.get("FRESHET_KILLS", "12"))
@@ -44,11 +46,16 @@ def pipeline_on(topic: str, name: str, idle: str = "30s") -> Pipeline:
 class Emission:
     """A topic, a worker that emits its rows, and what readers get."""
 
-    def __init__(self, freshet: Freshet, cluster: Cluster, partitions: int, *flags: object, idle: str = "30s") -> None:
+    def __init__(self, freshet: Freshet, cluster: Cluster, partitions: int, *flags: object, idle: str = "30s",
+                 pipeline: Pipeline | None = None) -> None:
         self.cluster, self.freshet = cluster, freshet
         self.input = Topic(cluster, partitions)
         self.output = cluster.topic("emitted", OUT_PARTITIONS)
-        self.pipeline = pipeline_on(self.input.name, f"emit_{self.input.name}", idle)
+        name = f"emit_{self.input.name}"
+        self.pipeline = pipeline_on(self.input.name, name, idle)
+        if pipeline:
+            sources = tuple(replace(source, topic=self.input.name) for source in pipeline.sources)
+            self.pipeline = replace(pipeline, name=name, sources=sources)
         self.flags = ("--emit", self.output, *flags)
         self.worker = Worker(freshet, cluster, self.pipeline, *self.flags)
 
@@ -149,6 +156,27 @@ def test_kills_while_partitions_are_idle(freshet: Freshet, cluster: Cluster) -> 
     emission.worker.until_done(emission.input, then=1)
     # Of events behind the watermark, how many others a row sees is a matter of when it was made.
     emission.check(values=False)
+
+
+def test_corrections_are_emitted_too(freshet: Freshet, cluster: Cluster) -> None:
+    """With `late: apply` the newest emitted row of every event is the newest of the log, and that of a recount."""
+    emission = Emission(freshet, cluster, 3, "--commit-interval", "30ms", pipeline=test_late.pipeline_of(360))
+    lines = test_late.schedule(360, 3000)
+    for start in range(0, 3000, 1000):
+        emission.input.produce(lines[start : start + 1000])
+        emission.worker.for_seconds(0.7)
+    emission.input.flush()
+    emission.worker.until_done(emission.input)
+    messages = emission.read()
+    assert len({(m.key, m.value) for m in messages}) == len(messages)
+    expected = oracle.recount(emission.pipeline, {"s": emission.input.arrivals})
+    for view in emission.pipeline.views:
+        emitted = [as_logged(view, emission.pipeline, m) for m in messages if m.row["view"] == view.name]
+        logged = emission.worker.log.rows_with_corrections(view, generate.FIELDS)
+        compare_rows(newest(emitted), newest(logged), "emitted rows", "the log")
+        compare_rows(without_flush(newest(emitted)), expected[view.name], "emitted rows")
+        assert sorted((*position(r), r["created"]) for r in emitted) == sorted((*position(r), r["created"]) for r in logged)
+    assert len(messages) > sum(map(len, expected.values())) + 100
 
 
 @real_only

@@ -14,6 +14,7 @@ final class Emission: @unchecked Sendable {
     let queue: EmitQueue
     private let plan: Plan
     private let target: any EmitTarget
+    private let wall: WallClock
     private var thread: WorkThread?
     /// What the last commit says of emission in the state.
     private var mark: Checkpoint.Emission?
@@ -27,12 +28,13 @@ final class Emission: @unchecked Sendable {
     private var committedAt = Clock.monotonic()
 
     /// - Parameter mark: what the state says.
-    init(_ plan: Plan, topic: String, to target: any EmitTarget, threads: Int, mark: Checkpoint.Emission?) {
+    init(_ plan: Plan, topic: String, to target: any EmitTarget, threads: Int, mark: Checkpoint.Emission?, wall: WallClock) {
         self.plan = plan
         self.topic = topic
         name = Emission.name(plan, topic: topic)
         self.target = target
         self.mark = mark
+        self.wall = wall
         queue = EmitQueue(threads: threads)
     }
 
@@ -44,6 +46,8 @@ final class Emission: @unchecked Sendable {
         for task in tasks { topics[task.plan.topic, default: []].formUnion(task.partitions.keys) }
         guard let positions = try target.open(topics, shouldStop: shouldStop) else { return }
         let committed = try EmitPoint(positions, group: name)
+        // Of rows that correct others, the newest by `created` counts.
+        if let committed { wall.raise(to: committed.time) }
         let state = point(tasks, number: 0)
         switch try Resumption(state: state, mark: mark, committed: committed, topic: topic, group: name) {
         case .begins(let number):
@@ -105,7 +109,7 @@ final class Emission: @unchecked Sendable {
     // MARK: - The emitting thread
 
     func start(_ failure: Failure) {
-        thread = WorkThread { [queue, target] in
+        thread = WorkThread { [queue, target, wall] in
             do {
                 while let item = queue.receive() {
                     switch item {
@@ -113,7 +117,9 @@ final class Emission: @unchecked Sendable {
                         try target.send(batch)
                         queue.put(batch)
                     case .commit(let commit):
-                        try target.commit(commit.emission!.committed)
+                        var point = commit.emission!
+                        point.time = wall.now()
+                        try target.commit(point.committed)
                         commit.didEmit()
                     }
                 }

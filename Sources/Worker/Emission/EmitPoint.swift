@@ -7,7 +7,8 @@ internal import Records
 ///
 /// Each partition of each source's topic has an offset, that of the source that is furthest behind, and with it the metadata
 ///
-///     freshet/1 COMMIT PARTITIONS                     decimal numbers: the commit's, and how many partitions the topic had
+///     freshet/1 COMMIT PARTITIONS TIME                decimal numbers: the commit's, how many partitions the topic had, and when it
+///                                                     was, in microseconds by the wall clock
 ///     NEXT:WATERMARK:VIEWS:NAME                       a line for each source of the topic: the next offset in this partition,
 ///     …                                               the source's watermark in microseconds, its views' digest in hexadecimal
 struct EmitPoint: Equatable, Sendable {
@@ -25,6 +26,8 @@ struct EmitPoint: Equatable, Sendable {
     /// Of the commit, counted from 1 since emission to the topic began.
     var number: UInt64
     var sources: [Source]
+    /// By the wall clock: no row that was emitted so far was made later.
+    var time = EventTime.distantPast
 
     func source(_ name: String) -> Source? { sources.first { $0.name == name } }
 
@@ -42,7 +45,7 @@ struct EmitPoint: Equatable, Sendable {
             let sources = sources.filter { $0.topic == topic }
             let partitions = Set(sources.flatMap(\.positions.keys)).sorted()
             for partition in partitions {
-                var metadata = "freshet/1 \(number) \(partitions.count)"
+                var metadata = "freshet/1 \(number) \(partitions.count) \(time.microseconds)"
                 for source in sources {
                     let next = source.positions[partition] ?? 0
                     metadata += "\n\(next):\(source.watermark.microseconds):\(String(source.views, radix: 16)):\(source.name)"
@@ -70,14 +73,14 @@ struct EmitPoint: Equatable, Sendable {
                     "the offset of group \(group) for \(position.partition) \(why): they say up to where rows were emitted, and"
                         + " nobody else may commit them. Delete the group's offsets to begin emission anew", isInput: true)
             }
-            var header: (number: UInt64, partitions: Int)?
+            var header: (number: UInt64, partitions: Int, time: EventTime)?
             for position in positions {
                 guard let entry = EmitPoint.parse(position.metadata), entry.sources.map(\.next).min() == position.nextOffset
                 else { throw foreign(position, "was not committed by this program") }
-                if let header, header != (entry.number, entry.partitions) {
+                if let header, header != (entry.number, entry.partitions, entry.time) {
                     throw foreign(position, "is not of the same commit as the topic's others")
                 }
-                header = (entry.number, entry.partitions)
+                header = (entry.number, entry.partitions, entry.time)
                 for (name, next, watermark, views) in entry.sources {
                     let index = sources.firstIndex { $0.name == name && $0.topic == topic } ?? sources.count
                     if index == sources.count {
@@ -91,20 +94,22 @@ struct EmitPoint: Equatable, Sendable {
                 throw foreign(positions[0], "counts \(header.partitions) partitions, the group has offsets of \(positions.count)")
             }
             number = max(number, header.number)
+            time = max(time, header.time)
         }
         if sources.isEmpty { return nil }
     }
 
     private typealias Entry = (
-        number: UInt64, partitions: Int, sources: [(name: String, next: Int64, watermark: EventTime, views: UInt64)]
+        number: UInt64, partitions: Int, time: EventTime, sources: [(name: String, next: Int64, watermark: EventTime, views: UInt64)]
     )
 
     private static func parse(_ metadata: String) -> Entry? {
         let lines = metadata.split(separator: "\n", omittingEmptySubsequences: false)
         let head = lines[0].split(separator: " ")
-        guard head.count == 3, head[0] == "freshet/1", let number = UInt64(head[1]), let partitions = Int(head[2]), lines.count > 1
+        guard head.count == 4, head[0] == "freshet/1", let number = UInt64(head[1]), let partitions = Int(head[2]),
+            let time = Int64(head[3]), lines.count > 1
         else { return nil }
-        var entry: Entry = (number, partitions, [])
+        var entry: Entry = (number, partitions, EventTime(microseconds: time), [])
         for line in lines.dropFirst() {
             let parts = line.split(separator: ":", maxSplits: 3)
             guard parts.count == 4, let next = Int64(parts[0]), next >= 0, let watermark = Int64(parts[1]),

@@ -7,7 +7,7 @@ internal import Store
 extension Worker {
     /// The emission that a run was asked for.
     static func emission(
-        _ plan: Plan, _ options: WorkerOptions, mark: Checkpoint.Emission?, log: Logger
+        _ plan: Plan, _ options: WorkerOptions, mark: Checkpoint.Emission?, wall: WallClock, log: Logger
     ) throws(WorkerError) -> Emission? {
         guard let topic = options.emitTopic, options.stateDirectory != nil, case .brokers(let brokers, let properties) = options.input
         else { return nil }
@@ -36,7 +36,7 @@ extension Worker {
                 KafkaConfiguration(brokers: brokers, properties: properties), topic: topic,
                 name: Emission.name(plan, topic: topic), timeout: timeout, log: kafkaLog(log))
         }
-        return Emission(plan, topic: topic, to: target, threads: max(1, options.threads), mark: mark)
+        return Emission(plan, topic: topic, to: target, threads: max(1, options.threads), mark: mark, wall: wall)
     }
 
     /// Brings the state to where emission has come, if it is behind: applies the records up to there and makes their rows, which are not

@@ -72,7 +72,9 @@ struct ResumptionTests {
                 watermark: random.isOneIn(3) ? .distantPast : EventTime(microseconds: .random(in: 0...(1 << 60), using: &random)),
                 views: .random(in: 0...(.max), using: &random))
         }
-        return EmitPoint(number: number, sources: sources.sorted { ($0.topic, $0.name) < ($1.topic, $1.name) })
+        var point = EmitPoint(number: number, sources: sources.sorted { ($0.topic, $0.name) < ($1.topic, $1.name) })
+        point.time = EventTime(microseconds: .random(in: 0...(1 << 60), using: &random))
+        return point
     }
 
     @Test(arguments: 1...50) func roundTrip(seed: UInt64) throws {
@@ -81,7 +83,7 @@ struct ResumptionTests {
         var random = SeededGenerator(seed: seed)
         offsets.shuffle(using: &random)
         let read = try #require(try EmitPoint(offsets, group: "g"))
-        #expect(read.number == point.number && read.sources.sorted { ($0.topic, $0.name) < ($1.topic, $1.name) } == point.sources)
+        #expect(read.number == point.number && read.time == point.time && read.sources.sorted { ($0.topic, $0.name) < ($1.topic, $1.name) } == point.sources)
         #expect(offsets.allSatisfy { $0.metadata.utf8.count < 4_096 })
 
         let index = Int.random(in: offsets.indices, using: &random)
