@@ -61,25 +61,45 @@ final class CommitMarks {
 
     /// The commit with the last mark is durable.
     func didCommit() throws(WorkerError) {
-        if descriptors.isEmpty {
-            for folder in folders {
-                let path = FolderMark.path(in: folder)
-                let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
-                guard descriptor >= 0 else { throw WorkerError(cannot: "open", path) }
-                descriptors.append(descriptor)
-            }
-        }
         let bytes = FolderMark(state: mark.state, commits: mark.commits).encoded
+        if descriptors.isEmpty { for folder in folders { descriptors.append(try CommitMarks.open(folder, bytes)) } }
         for (descriptor, folder) in zip(descriptors, folders) {
-            var done = 0
-            while done < bytes.count {
-                let count = unsafe bytes.withUnsafeBytes {
-                    unsafe pwrite(descriptor, $0.baseAddress! + done, $0.count - done, off_t(done))
-                }
-                if count < 0 && errno == EINTR { continue }
-                guard count > 0 else { throw WorkerError(cannot: "write", FolderMark.path(in: folder)) }
-                done += count
+            try CommitMarks.write(bytes, to: descriptor, FolderMark.path(in: folder))
+        }
+    }
+
+    /// Opens a folder's mark. One that is made is on disk as a whole before it has its name: all that comes later overwrites bytes of one
+    /// sector, so that a crash leaves one mark or another.
+    private static func open(_ folder: String, _ bytes: [UInt8]) throws(WorkerError) -> Int32 {
+        let path = FolderMark.path(in: folder)
+        let found = unsafe Glibc.open(path, O_WRONLY | O_CLOEXEC)
+        // Shorter ones never had all their bytes.
+        if found >= 0 && lseek(found, 0, SEEK_END) == FolderMark.byteCount { return found }
+        if found >= 0 { _ = close(found) }
+        guard found >= 0 || errno == ENOENT else { throw WorkerError(cannot: "open", path) }
+        let unnamed = "\(folder)/._freshet_commit"
+        let descriptor = unsafe Glibc.open(unnamed, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw WorkerError(cannot: "open", unnamed) }
+        do throws(WorkerError) {
+            try write(bytes, to: descriptor, unnamed)
+            if fdatasync(descriptor) != 0 { throw WorkerError(cannot: "sync", unnamed) }
+            if unsafe rename(unnamed, path) != 0 { throw WorkerError(cannot: "rename to", path) }
+        } catch {
+            _ = close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws(WorkerError) {
+        var done = 0
+        while done < bytes.count {
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe pwrite(descriptor, $0.baseAddress! + done, $0.count - done, off_t(done))
             }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw WorkerError(cannot: "write", path) }
+            done += count
         }
     }
 }

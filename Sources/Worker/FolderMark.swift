@@ -6,8 +6,8 @@ internal import Records
 ///
 ///     "FRSHMRK1" | state u64 | commits u64 | check u64
 ///
-/// Numbers are little endian; the check is `EntityKey.hash` of all before it. It is written after each commit, in place and
-/// without being waited for: a crash leaves the one before at worst, which asks for less.
+/// Numbers are little endian; the check is `EntityKey.hash` of all before it. The first is on disk before it has its name; it is
+/// written after each commit, in place and without being waited for: a crash leaves the one before at worst, which asks for less.
 struct FolderMark: Equatable {
     var state: UInt64
     var commits: UInt64

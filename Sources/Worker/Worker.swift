@@ -33,7 +33,7 @@ public final class Worker: @unchecked Sendable {
     let reachedAtStart: [EventTime]
     let programs: [ViewProgram]
     /// The log folder's, while the run writes into it.
-    private let lock: FolderLock?
+    private var lock: FolderLock?
     let positions: TopicPositions
     var commit: Commit?
     var committedAt = Clock.monotonic()
@@ -198,7 +198,10 @@ public final class Worker: @unchecked Sendable {
         partWriter.start(sync: options.stateDirectory != nil, failure: failure)
         for thread in threads { thread.start() }
         committer.start(context, threads: threads) { [weak self] commit in self?.didCommit?(commit.positions) }
-        defer { removeSpill() }
+        defer {
+            removeSpill()
+            lock = nil
+        }
         do {
             switch (options.letters, options.input) {
             case (let letters?, _): try feedLetters(letters)

@@ -164,6 +164,12 @@ int64_t rd_kafka_message_timestamp(const rd_kafka_message_t *message, rd_kafka_t
     return record->timestamp;
 }
 const char *rd_kafka_message_errstr(const rd_kafka_message_t *message) { return rd_kafka_err2str(message->err); }
+// Records of these worlds have no headers.
+rd_kafka_resp_err_t rd_kafka_message_headers(const rd_kafka_message_t *message, rd_kafka_headers_t **headers) {
+    (void)message;
+    *headers = NULL;
+    return RD_KAFKA_RESP_ERR__NOENT;
+}
 
 // A partition that has something to say now: the next record, or nothing for its end.
 static bool is_ready(partition *partition) {
