@@ -303,7 +303,7 @@ def test_parts_that_are_named_but_not_published(freshet: Freshet, cluster: Clust
             (blocked / "full").mkdir(parents=True)
             running.process.send_signal(signal.SIGCONT)
     assert blocked and running.process.wait(20) == 2, running.tail()
-    assert f"{blocked.name} is there already" in running.tail()
+    assert f"{blocked.name}: it is there already" in running.tail()
     # The state is the new plan's, and what the commit named is still hidden.
     report = freshet.run("plan", over.new, "--state", "state").stdout
     assert re.search(rb"mean_1m +unchanged", report), report
