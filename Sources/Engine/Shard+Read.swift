@@ -26,12 +26,12 @@ extension Shard {
     ///
     /// Requires: its log is in memory, and room in `rows`.
     public mutating func read(_ entity: UInt32?, at time: EventTime, rows: RowBuffer) -> EventTime? {
-        let log = entity.map { table.entities[Int($0)].log } ?? TimeLog()
+        var log = entity.map { table.entities[Int($0)].log } ?? TimeLog()
+        if entity == nil { log.trimmedThrough = expiredThrough.microseconds }
         // Rows before this one may have missed some.
         _ = evaluator.takeMissesTiled()
         evaluate(log, at: time, rows)
-        // The store drops what has expired whenever it comes by: an entity, or a part of its log.
-        let trimmed = EventTime(microseconds: max(log.trimmedThrough, expiredThrough.microseconds))
+        let trimmed = EventTime(microseconds: log.trimmedThrough)
         if trimmed > program.reach(at: time) { return trimmed }
         return evaluator.takeMissesTiled() ? EventTime(microseconds: log.tiledThrough) : nil
     }
