@@ -89,8 +89,9 @@ class Producer(threading.Thread):
 class Killer:
     """Starts a command again and again, and ends it from outside."""
 
-    def __init__(self, freshet: Freshet, command: list[object], rng: random.Random, seconds: float = 1.2) -> None:
-        self.freshet, self.command, self.rng, self.seconds = freshet, command, rng, seconds
+    def __init__(self, freshet: Freshet, command: list[object], rng: random.Random, within: tuple[float, ...] = (0.1, 0.4, 0.4, 1.2)) -> None:
+        """`within`: the seconds of which the end is one, each as likely."""
+        self.freshet, self.command, self.rng, self.within = freshet, command, rng, within
 
     def flags(self) -> list[str]:
         rng = self.rng
@@ -102,7 +103,7 @@ class Killer:
         running = self.freshet.start(*self.command, *self.flags())
         process, rng = running.process, self.rng
         # Starting up, catching up, in full swing; and on the way to a clean stop, where parts are made.
-        time.sleep(rng.uniform(0, rng.choice([0.1, 0.4, 0.4, self.seconds])))
+        time.sleep(rng.uniform(0, rng.choice(self.within)))
         if beside:
             beside()
         if rng.random() < 0.35:
@@ -217,20 +218,33 @@ def test_replay(freshet: Freshet, cluster: Cluster, source: str) -> None:
         inputs, arrivals, name = ["--input", "s=s.jsonl"], oracle.of_lines(lines), "s"
     pipeline = pipeline_on(name, "crash_replay", "final", key=None if source == "topic" else "customer")
     path = freshet.write(pipeline)
-    command = ["replay", path, *inputs, "--state", "state", "--log", "log"]
-    killer = Killer(freshet, command, rng, seconds=0.5)
-    finished = [killer.kill() for _ in range(kills)]
-    assert not all(finished), "every run was through before it was killed: this tests nothing"
-    freshet.run(*command)
-    freshet.run("replay", path, *inputs, "--state", "alone", "--log", "log_alone")
-    log, alone = Log(freshet.directory / "log"), Log(freshet.directory / "log_alone")
-    same_files(log.path, alone.path, pipeline)
-    assert dead(log) == dead(alone)
+
+    def command(name: str) -> list[object]:
+        return ["replay", path, *inputs, "--state", f"state_{name}", "--log", f"log_{name}"]
+
+    began = time.monotonic()
+    freshet.run(*command("alone"))
+    took = time.monotonic() - began
+    alone = Log(freshet.directory / "log_alone")
+    # However fast the machine, most ends come before the work is done; after one that came too late, it is begun anew.
+    names, cut = ["0"], 0
+    while kills:
+        kills -= 1
+        if Killer(freshet, command(names[-1]), rng, (took / 2, took)).kill():
+            names.append(str(len(names)))
+        else:
+            cut += 1
+    assert cut, "every run was through before it was killed: this tests nothing"
+    for name in names:
+        freshet.run(*command(name))
+        log = Log(freshet.directory / f"log_{name}")
+        same_files(log.path, alone.path, pipeline)
+        assert dead(log) == dead(alone)
     check_dead(log, pipeline, arrivals)
     check_archive(log.path, arrivals)
 
     events, _ = oracle.apply(pipeline.sources[0], arrivals)
-    online(freshet, path, freshet.directory / "state", pipeline, events, SEED, 5)
+    online(freshet, path, freshet.directory / f"state_{names[-1]}", pipeline, events, SEED, 5)
     chosen = set(rng.sample(sorted({event.fields["customer"] for event in events}), 100)) - {"c-0"}
     few = [event for event in events if event.fields["customer"] in chosen]
     for view in (v for v in pipeline.views if "customer" in v.entity):
