@@ -15,9 +15,6 @@ struct LogSchema: Sendable, Equatable {
     let metadata: [(String, String)]
     private let kind: Kind
 
-    /// Whether Freshet reads its parts again, and so checks them: archives. A checksum costs rows a fiftieth of their time.
-    var isReadAgain: Bool { kind == .events }
-
     static func == (a: LogSchema, b: LogSchema) -> Bool {
         a.columns == b.columns && a.metadata.elementsEqual(b.metadata) { $0 == $1 }
     }

@@ -16,6 +16,9 @@ public struct LogState: Equatable, Sendable {
         /// The greatest `created` of all rows, in microseconds; the least number where there are none.
         public var newestCreated = Int64.min
 
+        /// Within that of all logs: an archive's name says its fields too, behind a space.
+        public var folder: String { String(view.prefix { $0 != " " }) }
+
         /// Whether there is nothing to fix.
         public var isEmpty: Bool { segments.isEmpty && parts.isEmpty && newestCreated == .min }
     }

@@ -53,8 +53,7 @@ public final class Part: @unchecked Sendable {
         do throws(ParquetError) {
             let content = schema.content(of: rows)
             var writer = try FileWriter(
-                path: path, schema: content.columns, metadata: schema.metadata, checksums: schema.isReadAgain,
-                memory: memory.writer)
+                path: path, schema: content.columns, metadata: schema.metadata, checksums: true, memory: memory.writer)
             for group in content.groups { try writer.write(rowCount: group.count, columns: content.data(from: group.lowerBound)) }
             _ = try writer.finish(sync: sync)
         } catch {

@@ -189,12 +189,16 @@ final class SegmentReader {
         return bytes
     }
 
-    /// Fills the buffer with the next block; gives when its rows were made, or nil at the end.
-    func next(into rows: RowBuffer) throws(HistoryError) -> Int64? {
+    /// The content of the next block, whose checksum is right; nil at the end.
+    func nextBlock() throws(HistoryError) -> [UInt8]? {
         guard left > 0 else { return nil }
         let length = unsafe try read(4).withUnsafeBytes { unsafe Int(UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self))) }
-        let frame = try read(length)
-        let content = try decompress(frame)
+        return try decompress(read(length))
+    }
+
+    /// Fills the buffer with the next block; gives when its rows were made, or nil at the end.
+    func next(into rows: RowBuffer) throws(HistoryError) -> Int64? {
+        guard let content = try nextBlock() else { return nil }
         rows.removeAll()
         var created: Int64?
         unsafe content.withUnsafeBytes { bytes in

@@ -109,7 +109,7 @@ public final class ViewLog {
         of states: [LogState.ViewState], without logs: [ViewLog], directory: String
     ) throws(HistoryError) {
         for state in states where !logs.contains(where: { $0.name == state.view || $0.isOfFolder(state.view) }) {
-            try Part.publishLasting(state.parts, in: "\(directory)/\(state.view)")
+            try Part.publishLasting(state.parts, in: "\(directory)/\(state.folder)")
         }
     }
 

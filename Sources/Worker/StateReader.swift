@@ -31,7 +31,7 @@ public final class StateReader {
 
     /// A worker may move what its journal holds into tables, and remove it, between a reader's look at the tables and at the journal. What
     /// the reader then sees lacks commits that the folder's mark, read before, knows of: it looks again.
-    private static func open(_ directory: String) throws -> StateStore {
+    static func open(_ directory: String) throws -> StateStore {
         var attemptsLeft = Bounds.readerAttempts
         while true {
             attemptsLeft -= 1

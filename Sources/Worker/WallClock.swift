@@ -2,7 +2,7 @@ internal import Records
 import Synchronization
 
 /// The wall clock of one state's runs: it follows the system's forward, but does not go back, neither where that is set back nor from
-/// one run to the next. So what is made later always says so, and no event is taken to lie ahead because a clock was set back.
+/// one run to the next. So what is made later always says so, and no event without a Kafka timestamp lies ahead because a clock was set back.
 final class WallClock: Sendable {
     /// Microseconds from the monotonic clock to this one; they only grow.
     private let offset: Atomic<Int64>

@@ -108,7 +108,7 @@ extension Worker {
             let raw = unsafe RawRecord(value: message.value, readableBytes: 0)
             unsafe try task.accept(
                 raw, partition: partition, offset: message.offset, timestamp: timestamp,
-                limit: min(timestamp ?? wall, wall) + maxAhead, key: message.key, headers: message.lentHeaders,
+                limit: (timestamp ?? wall) + maxAhead, key: message.key, headers: message.lentHeaders,
                 now: monotonic)
             if task.isFull || task.records.text.count >= Bounds.batchBytes {
                 try dispatch(task, receivedAt: monotonic)

@@ -29,7 +29,9 @@ enum Environment {
             ],
             ["full-names"]
         ),
+        "plan": (["state"], []),
         "get": (["state", "at"], []),
+        "verify": (["state", "log"], []),
         "dead-letters": (
             [
                 "log", "state", "brokers", "dead-letters", "property", "source", "reason", "limit", "memory", "commit-interval",

@@ -10,7 +10,8 @@ struct Freshet: ParsableCommand {
         abstract: "Exact sliding-window features over event streams: live, replayed and joined by one function.",
         version: freshetVersion,
         subcommands: [
-            Check.self, PlanCommand.self, Run.self, Replay.self, JoinCommand.self, Get.self, DeadLettersCommand.self, Demo.self,
+            Check.self, PlanCommand.self, Run.self, Replay.self, JoinCommand.self, Get.self, DeadLettersCommand.self, Verify.self,
+            Demo.self,
         ])
 
     static func main() {

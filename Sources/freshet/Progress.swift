@@ -21,7 +21,7 @@ final class Progress: Sendable {
                 usleep(200_000)
                 Progress.show(status.figures, elapsed: Double(Clock.monotonic() - started) / 1e6)
             }
-            Progress.write("\r\u{1B}[K")
+            Progress.rewrite("")
         }
     }
 
@@ -31,18 +31,19 @@ final class Progress: Sendable {
     }
 
     private static func show(_ figures: RunStatus.Figures, elapsed: Double) {
-        var line = "\r\u{1B}[K\(figures.records) records, \(Int(Double(figures.records) / elapsed)) records/s"
+        var line = "\(figures.records) records, \(Int(Double(figures.records) / elapsed)) records/s"
         if let fraction = figures.fraction, fraction > 0 {
             line += ", \(Int(fraction * 100)) %, \(Int(elapsed / fraction * (1 - fraction))) s left"
         }
         if figures.watermark > .distantPast && figures.watermark < .distantFuture {
             line += ", watermark \(figures.watermark.rfc3339())"
         }
-        write(line)
+        rewrite(line)
     }
 
-    private static func write(_ text: String) {
-        var text = text
+    /// Puts another text in place of the line.
+    static func rewrite(_ line: String) {
+        var text = "\r\u{1B}[K" + line
         text.withUTF8 { unsafe _ = Glibc.write(2, $0.baseAddress, $0.count) }
     }
 }

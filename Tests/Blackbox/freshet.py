@@ -152,7 +152,7 @@ def utc_date(micros: int) -> str:
 
 
 def read_part(file: Path, expected: dict[str, str]) -> list[dict]:
-    table = pq.ParquetFile(file).read()
+    table = pq.ParquetFile(file, page_checksum_verification=True).read()
     types = {field.name: field.type for field in table.schema}
     assert types == {name: ARROW.get(t, pa.int32()) for name, t in expected.items()}, file
     assert table.column_names == list(expected), f"order of columns in {file}"

@@ -92,9 +92,9 @@ POISON_MS = {
 }
 
 
-@pytest.mark.parametrize("stamp", ["own", "none", "garbage"])
+@pytest.mark.parametrize("stamp", ["good", "none", "garbage"])
 def test_poison_times(freshet: Freshet, broker: Broker, stamp: str) -> None:
-    """Whatever one record says of its time, and its Kafka timestamp with it, the others are applied as if it were not there."""
+    """Whatever one record says of its time, the others are applied as if it were not there, and whatever Kafka says of theirs that is not too old."""
     rng = random.Random(stamp)
     topic = Topic(broker, 2)
     lines = generate.schedule(22, 600, step=1_000_000)
@@ -107,15 +107,17 @@ def test_poison_times(freshet: Freshet, broker: Broker, stamp: str) -> None:
         partition = topic.partition_of(event["customer"])
         if number > 100 and number % 10 == 0:
             kind = rng.choice(sorted(kinds))
-            bad = json.loads(line) | {"event_time": kinds[kind]}
-            # Its timestamp is what the good ones have, or as bad as itself, or missing, or another nonsense.
-            kafka = {"own": max(-1, kinds[kind]), "none": -1, "garbage": rng.choice([2**63 - 1, 2**60, 253_402_300_799_999])}[stamp]
-            value = json.dumps(bad).encode()
+            value = json.dumps(event | {"event_time": kinds[kind]}).encode()
             poisoned[partition, topic.ends[partition]] = (kind, value)
-            broker.produce(topic.name, [(partition, kafka, b"k", value)])
+            # The worker's clock is the time of a record that has none.
+            broker.produce(topic.name, [(partition, -1 if stamp == "none" else event["event_time"], b"k", value)])
             topic.ends[partition] += 1
         good.append(oracle.Arrival(partition, topic.ends[partition], line))
-        kafka = -1 if stamp == "none" and rng.random() < 0.5 else event["event_time"]
+        kafka = event["event_time"]
+        if stamp == "none":
+            kafka = rng.choice([-1, kafka])
+        elif stamp == "garbage":
+            kafka = rng.choice([2**63 - 1, 2**60, 253_402_300_799_999, kafka])
         broker.produce(topic.name, [(partition, kafka, b"k", line)])
         topic.ends[partition] += 1
     topic.arrivals = good
@@ -129,6 +131,31 @@ def test_poison_times(freshet: Freshet, broker: Broker, stamp: str) -> None:
         past = POISON_MS.get(kind, 1) <= 0
         expected = ("late",) if past else ("out_of_range",) if kind == "not even a time" else ("ahead", "out_of_range")
         assert letters[place][0] in expected and letters[place][1] == value, (kind, letters[place])
+
+
+def test_a_time_that_kafka_bears_out(freshet: Freshet, broker: Broker) -> None:
+    """Years ahead of every clock, a record is taken at its word: replays decide alike, whenever they are made."""
+    topic = Topic(broker, 2)
+    lines = generate.schedule(24, 600, step=1_000_000)
+    century = 4_102_444_800_000 - json.loads(lines[0])["event_time"]
+    for number, line in enumerate(lines):
+        event = json.loads(line)
+        event["event_time"] += century
+        # One of another century still: what follows it in its partition is late.
+        if number == 500:
+            event["event_time"] += century
+        partition = topic.partition_of(event["customer"])
+        value = json.dumps(event).encode()
+        broker.produce(topic.name, [(partition, event["event_time"], b"k", value)])
+        topic.arrivals.append(oracle.Arrival(partition, topic.ends[partition], value, event["event_time"] * 1_000))
+        topic.ends[partition] += 1
+    worker = Worker(freshet, broker, pipeline_on(topic.name, f"century_{topic.name}", "final"))
+    topic.flush()
+    worker.until_done(topic)
+    check(worker.log, worker.pipeline, topic)
+    check_dead(worker.log, worker.pipeline, topic.arrivals)
+    late = [letter for letter in worker.log.dead_letters() if letter["reason"] == "late"]
+    assert len(late) > 10
 
 
 def test_a_clock_that_was_set_back_sets_nothing_aside(freshet: Freshet, broker: Broker, preload: str) -> None:

@@ -1,7 +1,6 @@
 import Engine
 import Pipelines
 import Records
-import Store
 import TestSupport
 import Testing
 import Windows
@@ -33,29 +32,16 @@ struct CorrectionRun {
 
     func run(_ events: [Transaction], using random: inout SeededGenerator) throws -> Result {
         let view = plan.views[0]
-        let program = Transactions.program(plan)
         let naive = NaiveRows(view: view)
-        let folder = Folder()
-        let store = try StateStore(path: folder.path + "/state")
-        let id = ShardID(view: 0, slice: 0)
-        var committed = Checkpoint.ShardState()
-        var shard = Shard(program, slice: 0, hasColdEntities: false)
+        let harness = try ShardHarness(plan, batchSize: batchSize)
         var result = Result()
-        // Little room, so that a walk over the rows is interrupted.
-        let buffer = RowBuffer(entity: program.entityTypes, values: program.valueTypes, capacity: max(batchSize, 20))
-        let records = RecordBatch(types: plan.sources[0].fields.map(\.type), capacity: batchSize)
-        let batch = EventBatch(columnCount: program.layout.columnCount, capacity: batchSize)
-        let expressions = ExpressionEvaluator(EventRouter.expressions(of: plan.views), capacity: batchSize)
-        var first = 0
-        let router = EventRouter(program, firstExpression: &first)
         var newest: [Int32: Int64] = [:]
         var lastSeen: [Int32: Int] = [0: 0, 1: 0, 2: 0]
         var watermark = EventTime.distantPast
-        var missedBefore = 0
 
         func take(isCorrection: Bool) {
             var rows: [RowID: Row] = [:]
-            buffer.collect(into: &rows, place)
+            harness.buffer.collect(into: &rows, place)
             for (id, row) in rows {
                 let seen = result.applied.filter { $0.fields[1] == .text(row.entity) }
                 #expect(naive.values(seen, at: row.time) == row.values, "row \(id) as it is made; \(place)")
@@ -66,7 +52,7 @@ struct CorrectionRun {
 
         func retract() {
             var rows: [RowID: Row] = [:]
-            buffer.collect(into: &rows, place)
+            harness.buffer.collect(into: &rows, place)
             for (id, row) in rows {
                 #expect(result.rows.removeValue(forKey: id) == row, "row \(id) is taken back as it was; \(place)")
                 result.corrected += 1
@@ -74,18 +60,12 @@ struct CorrectionRun {
         }
 
         func finish(now: Bool) throws {
-            shard.advance(to: watermark)
-            guard view.snapshots == .final else { return }
-            shard.collectReady(watermark: watermark, now: now)
-            try store.bring(&shard, id)
-            while shard.finishRows(buffer) { take(isCorrection: false) }
-            take(isCorrection: false)
+            try harness.finish(watermark, now: now) { take(isCorrection: false) }
         }
 
         var position = 0
         while position < events.count {
-            records.removeAll()
-            batch.removeAll()
+            harness.records.removeAll()
             var late: [LateRecord] = []
             for event in events[position..<min(events.count, position + batchSize)] {
                 position += 1
@@ -98,30 +78,27 @@ struct CorrectionRun {
                         result.dropped += 1
                         if random.isOneIn(2) { continue }
                     }
-                    late.append(LateRecord(row: records.count, watermark: own))
-                    records.append(event)
+                    late.append(LateRecord(row: harness.records.count, watermark: own))
+                    harness.records.append(event)
                     if !closed { result.applied.append(event) }
                     continue
                 }
-                records.append(event)
+                harness.records.append(event)
                 result.applied.append(event)
                 newest[event.partition] = max(newest[event.partition] ?? .min, event.time)
             }
-            expressions.evaluate(records)
-            router.route(records, expressions, sliceCount: 1, late: late) { _ in batch }
-            shard.locate(batch)
-            try store.bring(&shard, id)
-            let corrects = shard.noteLate(batch, retracts: retracts)
+            try harness.route(late: late)
+            let corrects = harness.shard.noteLate(harness.batch, retracts: retracts)
             if corrects && retracts {
-                while shard.retractRows(buffer) { retract() }
+                while harness.shard.retractRows(harness.buffer) { retract() }
                 retract()
             }
-            shard.apply(batch, rows: buffer)
-            if view.snapshots == .arrival { collectArrivals(buffer, batch, &result, naive) }
+            harness.shard.apply(harness.batch, rows: harness.buffer)
+            if view.snapshots == .arrival { collectArrivals(harness, &result, naive) }
             if corrects {
-                while shard.makeLateRows(buffer) { take(isCorrection: false) }
+                while harness.shard.makeLateRows(harness.buffer) { take(isCorrection: false) }
                 take(isCorrection: false)
-                while shard.correctRows(buffer) { take(isCorrection: !retracts) }
+                while harness.shard.correctRows(harness.buffer) { take(isCorrection: !retracts) }
                 take(isCorrection: !retracts)
             }
             let holding = [Int32(0), 1, 2].filter { idleAfter == nil || position - lastSeen[$0]! < idleAfter! }
@@ -130,28 +107,22 @@ struct CorrectionRun {
             try finish(now: random.isOneIn(3))
             guard let evictionOneIn, random.isOneIn(evictionOneIn) else { continue }
             try finish(now: true)
-            if random.isOneIn(2) { shard.expiredThrough = max(shard.expiredThrough, program.kept(at: shard.finishedThrough)) }
-            let rows = CommitRows()
-            rows.append(&shard, id, before: committed)
-            committed = rows.shards[0].1
-            var checkpoint = Checkpoint(plan: [], sliceCount: 1, sourceCount: 1)
-            checkpoint.shards[id] = committed
-            try store.commit([rows], checkpoint, isDurable: false)
-            if random.isOneIn(3) { try store.compact() }
+            if random.isOneIn(2) {
+                let kept = harness.program.kept(at: harness.shard.finishedThrough)
+                harness.shard.expiredThrough = max(harness.shard.expiredThrough, kept)
+            }
+            try harness.commit()
+            if random.isOneIn(3) { try harness.compact() }
             if let restartOneIn, random.isOneIn(restartOneIn) {
-                missedBefore += shard.missed
-                shard = Shard(program, slice: 0, hasColdEntities: true)
-                shard.finishedThrough = committed.finishedThrough
-                shard.expiredThrough = committed.expiredThrough
-                try store.restorePending(&shard, id, committed)
+                try harness.restart()
             } else {
-                shard.evict(to: 0)
+                harness.shard.evict(to: 0)
             }
         }
         watermark = .distantFuture
         try finish(now: true)
-        result.missed = missedBefore + shard.missed
-        store.close()
+        harness.close()
+        result.missed = harness.missed
         return result
     }
 
@@ -165,11 +136,11 @@ struct CorrectionRun {
     }
 
     /// Rows of `arrival` mode count what was applied before; those of one batch one another's.
-    private func collectArrivals(_ buffer: RowBuffer, _ batch: EventBatch, _ result: inout Result, _ naive: NaiveRows) {
+    private func collectArrivals(_ harness: ShardHarness, _ result: inout Result, _ naive: NaiveRows) {
         var rows: [RowID: Row] = [:]
-        buffer.collect(into: &rows, place)
-        let before = result.applied.count - batch.count
-        for index in 0..<batch.count {
+        harness.buffer.collect(into: &rows, place)
+        let before = result.applied.count - harness.batch.count
+        for index in 0..<harness.batch.count {
             let event = result.applied[before + index]
             let id = RowID(partition: Int64(event.partition), offset: event.offset)
             guard let row = rows[id] else { continue }

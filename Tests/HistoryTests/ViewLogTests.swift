@@ -157,6 +157,40 @@ struct ViewLogTests {
         #expect(text.split(separator: "\n") == (0..<150).map { "\($0) card \($0 % 7) \($0 * 3)" })
     }
 
+    /// A view and a source have left the pipeline between a commit and the publishing of its parts.
+    @Test func partsOfLogsThatAreGone() throws {
+        let folder = try Folder()
+        let source = rows.plan.sources[0]
+        let archive = ViewLog(
+            directory: folder.path, eventsOf: source, pipeline: "test", version: 3, unique: "run0", keepsSegments: true)
+        let events = Archive.buffer(source, capacity: 3)
+        for row in 0..<3 {
+            (events.times[row], events.partitions[row], events.offsets[row]) = (0, 0, Int64(row))
+            for column in events.values { (column.words[row], column.valid[row]) = (0, 1) }
+        }
+        events.count = 3
+        let view = ViewLog(
+            directory: folder.path, rows.program, source: source, pipeline: "test", version: 3, unique: "run0",
+            keepsSegments: true)
+        let snapshots = rows.buffer(3)
+        rows.fill(snapshots, 0..<3)
+        var states: [LogState.ViewState] = []
+        for (log, buffer) in [(archive, events), (view, snapshots)] {
+            try log.append(buffer, created: 5)
+            for part in log.takeParts(all: true) {
+                try part.write(sync: true)
+                log.wrote(part)
+            }
+            states.append(try log.commitState(sync: true))
+        }
+        #expect(LogFiles.parts(in: folder.path).isEmpty)
+        states = try LogState(decoding: LogState(views: states).encoded()).views
+        try ViewLog.publishParts(of: states, without: [], directory: folder.path)
+        let parts = LogFiles.parts(in: folder.path)
+        #expect(try parts.map { try LogFiles.read(part: $0) }.reduce(0, +) == 6, "\(parts)")
+        #expect(parts.count { $0.hasPrefix("\(folder.path)/_events/\(source.name)/dt=") } == 1, "\(parts)")
+    }
+
     @Test func whatNoCommitNamesGoes() throws {
         let life = try Life(rows)
         try life.append(100)
