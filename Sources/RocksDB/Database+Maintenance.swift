@@ -39,6 +39,13 @@ extension Database {
         }
     }
 
+    /// Whether no write was begun in the journal behind the one that comes next after what the database has. If so, what was dropped behind
+    /// damage is a single write, which may never have been on disk: with every write synced, each begins only once those before it are.
+    public var endsWithLastWrite: Bool {
+        let last = withoutError { unsafe rocksdb_get_latest_sequence_number(handle) }
+        return Journal(in: journals).newestBatch <= last + 1
+    }
+
     /// What RocksDB says of `name`, such as `rocksdb.stats`; nil where it knows no such property.
     public func property(_ name: String) -> String? {
         withoutError { unsafe rocksdb_property_value(handle, name).map { unsafe takeText($0) } }

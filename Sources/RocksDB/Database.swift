@@ -11,6 +11,8 @@ internal import Glibc
 @safe
 public final class Database: @unchecked Sendable {
     public let path: String
+    /// Where its journals are.
+    let journals: String
 
     let handle: OpaquePointer
     let column: OpaquePointer
@@ -42,6 +44,7 @@ public final class Database: @unchecked Sendable {
             throw error
         }
         self.path = path
+        journals = options.files ?? path
         unsafe self.horizons = horizons
         unsafe self.native = native
         unsafe handle = opened.database
@@ -141,7 +144,7 @@ public final class Database: @unchecked Sendable {
                 }
                 return unsafe (database!, column!)
             } catch {
-                if error.isCorruption, !error.message.contains(path), let place = Journal.firstDamage(in: path) {
+                if error.isCorruption, !error.message.contains(path), let place = Journal(in: path).damage {
                     throw RocksDBError(
                         kind: .corruption, operation: error.operation, path: path, message: "\(error.message) in \(place)")
                 }

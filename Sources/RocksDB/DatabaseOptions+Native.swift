@@ -7,6 +7,12 @@ extension DatabaseOptions {
         unsafe rocksdb_options_set_create_if_missing(native, createIfMissing ? 1 : 0)
         unsafe rocksdb_options_set_paranoid_checks(native, paranoidChecks ? 1 : 0)
         unsafe rocksdb_options_set_max_open_files(native, readOnly ? -1 : Int32(openFilesMax))
+        if let files {
+            var place: OpaquePointer? = unsafe rocksdb_dbpath_create(files, .max)
+            unsafe rocksdb_options_set_db_paths(native, &place, 1)
+            unsafe rocksdb_dbpath_destroy(place)
+            unsafe rocksdb_options_set_wal_dir(native, files)
+        }
         if dropsExpiredRows {
             unsafe rocksdb_options_set_compaction_filter_factory(native, freshet_expiry_filter_factory_create(horizons))
         }
@@ -26,7 +32,9 @@ extension DatabaseOptions {
         unsafe rocksdb_options_set_enable_write_thread_adaptive_yield(native, 0)
         // A log that ends within a batch was cut by a crash, and is replayed up to it. Any other damage may be to batches that
         // were synced: to go on without them would take back in silence what others were told. It is an error.
-        unsafe rocksdb_options_set_wal_recovery_mode(native, Int32(rocksdb_tolerate_corrupted_tail_records_recovery))
+        let recovery =
+            dropsBehindDamage ? rocksdb_point_in_time_recovery : rocksdb_tolerate_corrupted_tail_records_recovery
+        unsafe rocksdb_options_set_wal_recovery_mode(native, Int32(recovery))
         unsafe rocksdb_options_set_wal_bytes_per_sync(native, UInt64(writeBackBytes))
         unsafe rocksdb_options_set_bytes_per_sync(native, UInt64(writeBackBytes))
 

@@ -23,6 +23,13 @@ public struct DatabaseOptions: Equatable, Sendable {
     /// database is closed or its process dies. For data that nobody opens again.
     public var keepsJournal = true
 
+    /// Opens a database whose journal is damaged as of the last write before that, and drops what comes behind. Off: such a journal is an
+    /// error, unless it only ends too early. For who has found out that nobody was promised what is dropped: see `endsWithLastWrite`.
+    public var dropsBehindDamage = false
+
+    /// Where tables and journals are, if not in the database's own folder.
+    public var files: String?
+
     // MARK: Performance
 
     /// Bytes of recent writes that are held in memory before they go to a table file. Larger: fewer, larger files, less

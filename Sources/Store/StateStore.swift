@@ -11,13 +11,57 @@ public final class StateStore: Sendable {
     /// - Parameters:
     ///   - readOnly: looks at what was committed by the moment of opening, beside a worker that goes on writing.
     ///   - isTransient: the state dies with the process, so nothing is done to make it last.
-    public init(path: String, readOnly: Bool = false, isTransient: Bool = false) throws(StoreError) {
-        self.path = path
+    ///   - commitsKnown: how many commits are known to have been durable: a commit beyond them that is torn in the journal is dropped, as that
+    ///     of a machine that went down meanwhile. nil: a damaged journal is an error, whatever is damaged.
+    public init(
+        path: String, readOnly: Bool = false, isTransient: Bool = false, commitsKnown: UInt64? = nil
+    ) throws(StoreError) {
         var options = DatabaseOptions()
         options.readOnly = readOnly
         options.createIfMissing = !readOnly
         options.keepsJournal = !isTransient
-        do throws(RocksDBError) { database = try Database(path: path, options: options) } catch { throw StoreError(error) }
+        do throws(RocksDBError) {
+            database = try Database(path: path, options: options)
+        } catch {
+            guard error.isCorruption, let commitsKnown else { throw StoreError(error) }
+            database = try StateStore.open(withoutTornCommit: path, options, commitsKnown: commitsKnown, error)
+        }
+        self.path = path
+    }
+
+    private init(_ database: Database) {
+        self.database = database
+        path = database.path
+    }
+
+    /// A crash of the machine may leave any parts of a commit that was on its way to the disk, holes between them included. Whether there
+    /// is no more than that is looked at before anything is changed.
+    private static func open(
+        withoutTornCommit path: String, _ wanted: DatabaseOptions, commitsKnown: UInt64, _ error: RocksDBError
+    ) throws(StoreError) -> Database {
+        var options = wanted
+        options.dropsBehindDamage = true
+        options.readOnly = true
+        // The manifest may be torn too, which only who owns the state mends.
+        let manifest = wanted.readOnly ? nil : TornManifest(of: path)
+        defer { manifest?.removeLook() }
+        if let manifest {
+            guard manifest.makeLook() else { throw StoreError(error) }
+            options.files = path
+        }
+        let found: Database
+        do throws(RocksDBError) {
+            found = try Database(path: manifest?.look ?? path, options: options)
+        } catch _ { throw StoreError(error) }
+        let store = StateStore(found)
+        defer { store.close() }
+        guard found.endsWithLastWrite, try store.mark()?.commits ?? 0 >= commitsKnown else { throw StoreError(error) }
+        options.readOnly = wanted.readOnly
+        options.files = nil
+        do throws(RocksDBError) {
+            try manifest?.cut()
+            return try Database(path: path, options: options)
+        } catch { throw StoreError(error) }
     }
 
     /// Large buffers go back to the system as soon as they are free. Call once, before other threads start.

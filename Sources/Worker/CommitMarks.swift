@@ -33,6 +33,13 @@ final class CommitMarks {
         return mark
     }
 
+    /// How many commits of a state were durable, by what its own folder says and that of its log.
+    static func commitsKnown(_ found: FolderMark?, _ beside: FolderMark?) -> UInt64 {
+        // One that belongs to another state says nothing of this one, and is refused.
+        let isOfOne = found == nil || beside == nil || found?.state == beside?.state
+        return max(found?.commits ?? 0, isOfOne ? beside?.commits ?? 0 : 0)
+    }
+
     /// Compares what a folder says with the state that was opened.
     ///
     /// - Parameters:

@@ -14,7 +14,8 @@ struct RunFolders {
         if let directory = options.stateDirectory {
             // Before the state is opened: what it says then is at least as new.
             let found = try CommitMarks.checkFolder(directory)
-            let store = try StateStore(path: directory)
+            let beside = try options.logDirectory.flatMap { log throws(WorkerError) in try FolderMark.read(log) }
+            let store = try StateStore(path: directory, commitsKnown: CommitMarks.commitsKnown(found, beside))
             mark = try store.mark()
             try CommitMarks.check(found, in: directory, kept: mark, state: directory)
             self.store = store

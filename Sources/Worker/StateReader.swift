@@ -36,7 +36,7 @@ public final class StateReader {
         while true {
             attemptsLeft -= 1
             let found = try CommitMarks.checkFolder(directory)
-            let store = try StateStore(path: directory, readOnly: true)
+            let store = try StateStore(path: directory, readOnly: true, commitsKnown: CommitMarks.commitsKnown(found, nil))
             let kept = try store.mark()
             do throws(WorkerError) {
                 try CommitMarks.check(found, in: directory, kept: kept, state: directory)
