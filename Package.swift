@@ -109,7 +109,7 @@ let package = Package(
             "StoreTests", "Store", "Engine", "Pipelines", "Windows", "Aggregates", "Records", "RocksDB", exclude: ["Golden"]),
         tests("HistoryTests", "History", "Engine", "Pipelines", "Records", exclude: ["Golden"]),
         tests(
-            "WorkerTests", "Worker", "Store", "Engine", "Pipelines", "Windows", "Records", "Kafka",
+            "WorkerTests", "Worker", "Store", "Engine", "Pipelines", "Windows", "Records", "Kafka", "RocksDB",
             .product(name: "Logging", package: "swift-log"), exclude: ["Golden", "Emission/Golden"]),
         tests("AggregatesTests", "Aggregates", "Records", exclude: ["Golden"]),
         tests("RecordsTests", "Records"),

@@ -18,6 +18,7 @@ final class ReadRequest: @unchecked Sendable {
     private let key: TextArena
     private let monitor = Monitor()
     private var answersExpected: Int
+    private var isRefused = false
     private var found: Answer?
     /// Where nobody knows the entity: it may be one whose newest event was at or before it, and was dropped.
     private var expiredThrough = EventTime.distantPast
@@ -64,12 +65,22 @@ final class ReadRequest: @unchecked Sendable {
         }
     }
 
+    /// A thread that was asked has ended, and does not answer.
+    func refuse() {
+        monitor.locked {
+            isRefused = true
+            monitor.wakeAll()
+        }
+    }
+
     /// Waits for all answers. An entity that nobody knows has the values of empty windows, as long as these do not reach back to
     /// where it may have been forgotten.
     func wait(_ program: ViewProgram) throws(WorkerError) -> FeatureValues {
         monitor.lock()
         defer { monitor.unlock() }
-        while answersExpected > 0 { monitor.wait() }
+        while answersExpected > 0 && !isRefused { monitor.wait() }
+        // Without one of them, an entity that is there would look like one that is not.
+        if isRefused { throw WorkerError("the worker has ended") }
         let answer = found ?? unknown(program)
         if let missing = answer.missingThrough {
             throw WorkerError(

@@ -122,6 +122,7 @@ final class ShardThread: @unchecked Sendable {
                 while let message = inbox.receive() { try take(message) }
             } catch {
                 context.failure.report(error)
+                refuseReads()
             }
         }
     }
@@ -141,7 +142,11 @@ final class ShardThread: @unchecked Sendable {
         case .asks(let batches): ask(batches)
         case .commit(let commit): try contribute(to: commit)
         case .committed(let kept): try committed(keeping: kept)
-        case .read(let request): try answer(request)
+        case .read(let request):
+            do { try answer(request) } catch {
+                request.refuse()
+                throw error
+            }
         case .end(let watermarks): try end(watermarks)
         }
     }

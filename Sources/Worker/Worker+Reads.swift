@@ -20,7 +20,6 @@ extension Worker {
         let request = try ReadRequest(
             programs[view], view: view, key: key, at: at, sliceCount: sliceCount, answersExpected: threads.count)
         for thread in threads {
-            // Without one of them, an entity that is there would look like one that is not.
             guard thread.inbox.send(.read(request)) else { throw WorkerError("the worker has ended") }
         }
         return try request.wait(programs[view])

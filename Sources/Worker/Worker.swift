@@ -191,6 +191,7 @@ public final class Worker: @unchecked Sendable {
     public func run() throws -> RunSummary {
         let threads = threads
         do { try emission?.open(tasks, log: log) { isStopping.load(ordering: .relaxed) } } catch {
+            for thread in threads { thread.refuseReads() }
             context.store?.close()
             throw error
         }
