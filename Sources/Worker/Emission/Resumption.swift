@@ -23,7 +23,8 @@ enum Resumption: Equatable {
             if let mark, !mark.isClosed {
                 throw WorkerError(
                     "group \(group) has no offsets, but the state has emitted to topic \(topic): up to where is not known, since the run"
-                        + " before did not stop cleanly. Run once without --emit, and then with it, to go on from where that run ends")
+                        + " before did not stop cleanly. Run once without --emit, and then with it, to go on from where that run ends"
+                )
             }
             self = .begins(number: mark?.number ?? 0)
             return
@@ -46,7 +47,9 @@ enum Resumption: Equatable {
         if let mark {
             let isSame = state.sources.allSatisfy { source in
                 guard let emitted = committed.source(source.name) else { return source.positions.allSatisfy { $0.value == 0 } }
-                return emitted.watermark == source.watermark
+                // The state has watermarks with its shards, and no shard of a source of which no view has had an event.
+                let hasNone = source.watermark == .distantPast && committed.number == mark.number
+                return (hasNone || emitted.watermark == source.watermark)
                     && emitted.positions.allSatisfy { $0.value == source.positions[$0.key] ?? 0 }
             }
             guard committed.number >= mark.number, committed.number > mark.number || isSame else {
@@ -64,7 +67,8 @@ enum Resumption: Equatable {
             throw WorkerError(
                 "rows of source \(source.name) were emitted further than the state has come, by a pipeline with other views or other"
                     + " `snapshots`: what is still missing cannot be told. Let that pipeline go on and stop cleanly, emit to another"
-                    + " topic, or delete the offsets of group \(group) to emit all rows from the state's position on", isInput: true)
+                    + " topic, or delete the offsets of group \(group) to emit all rows from the state's position on",
+                isInput: true)
         }
         self = .catchesUp(committed)
     }

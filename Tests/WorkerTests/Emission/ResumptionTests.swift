@@ -37,6 +37,9 @@ struct ResumptionTests {
         let state = Self.point(0, [0: 5, 1: 0])
         #expect(try resumption(state, Self.point(7, [0: 5, 1: 0]), number: 7) == .goesOn(number: 7))
         #expect(try resumption(state, Self.point(7, [0: 5]), number: 7) == .goesOn(number: 7), "a new partition")
+        let without = Self.point(0, [0: 5], watermark: EventTime.distantPast.microseconds)
+        #expect(try resumption(without, Self.point(7, [0: 5]), number: 7) == .goesOn(number: 7), "no view has had an event")
+        #expect(try resumption(without, Self.point(8, [0: 5]), number: 7) == .catchesUp(Self.point(8, [0: 5])), "rows came by silence")
         #expect(try resumption(Self.point(0, [0: 5, 1: 0], views: 2), Self.point(7, [0: 5, 1: 0]), number: 7) == .goesOn(number: 7))
     }
 
