@@ -217,7 +217,9 @@ final class Disk {
             if case .write(let offset, let data) = pending[kept] {
                 var length = Int.random(in: 0...data.count, using: &random)
                 // What is overwritten changes by whole sectors; a file may end anywhere.
-                if offset < file.durable.count { length = max(0, (offset + length) / Disk.sectorBytes * Disk.sectorBytes - offset) }
+                if offset < file.durable.count {
+                    length = max(0, (offset + length) / Disk.sectorBytes * Disk.sectorBytes - offset)
+                }
                 let part = Array(data.prefix(length))
                 Disk.apply(.write(offset: offset, part), to: &file.durable)
             }

@@ -38,7 +38,7 @@ struct Findings: Codable, Equatable {
 
     /// Requires: no worker is running.
     private init(_ scenario: Scenario, root: String) throws {
-        rows = try Findings.rows(under: "\(root)/log")
+        rows = try Findings.rows(scenario.plan, under: "\(root)/log")
         deadLetters = Findings.lines("\(root)/log/_dead_letters/dead_letters.jsonl")
         guard scenario.hasState else { return }
         online = try Findings.online(scenario, root: root)
@@ -52,9 +52,38 @@ struct Findings: Codable, Equatable {
 
     // MARK: - Rows
 
-    /// Every row that a reader of the log sees.
-    static func rows(under log: String) throws -> [String] {
+    /// A row as a reader of the log sees it.
+    struct Row {
+        /// Without what only the changed pipeline has.
+        var text: String
+        /// That.
+        var more: String?
+        var created: Int64
+        var view: Substring { text.prefix { $0 != " " } }
+        /// Of which event it is.
+        var place: Substring { text[text.range(of: " partition=")!.lowerBound...] }
+    }
+
+    /// The rows that count: of those that late events have corrected, the newest.
+    static func rows(_ plan: Plan, under log: String) throws -> [String] {
+        let corrected = Set(plan.views.filter(\.isCorrected).map(\.name))
+        var newest: [String: Row] = [:]
         var rows: [String] = []
+        for row in try self.rows(under: log) {
+            guard corrected.contains(String(row.view)) else {
+                rows.append(row.text)
+                continue
+            }
+            let place = "\(row.view)\(row.place)"
+            if let other = newest[place], other.created > row.created { continue }
+            newest[place] = row
+        }
+        return (rows + newest.values.map(\.text)).sorted()
+    }
+
+    /// Every row.
+    static func rows(under log: String) throws -> [Row] {
+        var rows: [Row] = []
         let names = FileManager.default.enumerator(atPath: log)?.compactMap { $0 as? String } ?? []
         for name in names.sorted() where name.hasSuffix(".parquet") {
             let parts = name.split(separator: "/")
@@ -62,21 +91,25 @@ struct Findings: Codable, Equatable {
             let view = parts.prefix { !$0.hasPrefix("dt=") }.joined(separator: "/")
             rows += try self.rows(of: "\(log)/\(name)", view: view)
         }
-        return rows.sorted()
+        return rows
     }
 
-    private static func rows(of path: String, view: String) throws -> [String] {
+    private static func rows(of path: String, view: String) throws -> [Row] {
         let table = try TableReader(path: path)
-        let positions = table.columns.indices.filter { table.columns[$0].name != "created" }
-        var scan = try table.scan(Array(positions))
-        var rows: [String] = []
+        let created = table.columns.firstIndex { $0.name == "created" }
+        let more = table.columns.firstIndex { $0.name == "more_10s" }
+        var scan = try table.scan(Array(table.columns.indices))
+        var rows: [Row] = []
         while case let count = try scan.next(rowsMax: 4_096), count > 0 {
             for row in 0..<count {
                 var text = view
-                for (place, position) in positions.enumerated() {
-                    text += " \(table.columns[position].name)=\(value(scan.columns[place], row))"
+                for position in table.columns.indices where position != created && position != more {
+                    text += " \(table.columns[position].name)=\(value(scan.columns[position], row))"
                 }
-                rows.append(text)
+                rows.append(
+                    Row(
+                        text: text, more: more.map { value(scan.columns[$0], row) },
+                        created: created.map { scan.columns[$0].words[row] } ?? 0))
             }
         }
         return rows
@@ -119,6 +152,11 @@ struct Findings: Codable, Equatable {
         case .timestamp(let time): String(time.microseconds)
         }
     }
+}
+
+extension ViewPlan {
+    /// Whether late events make rows again that are out.
+    var isCorrected: Bool { lateReach != nil && snapshots == .final }
 }
 
 extension Scenario {

@@ -13,6 +13,9 @@ struct Life {
     var plan: world_plan
     /// Microseconds of the world's clock after which somebody stops it cleanly.
     var stopsAfter: Int64?
+    /// Whether the pipeline is the changed one.
+    var isChanged = false
+    private var pipeline: Plan { isChanged ? scenario.changed ?? scenario.plan : scenario.plan }
     /// How many online reads somebody makes meanwhile.
     var reads = 0
 
@@ -50,16 +53,18 @@ struct Life {
         scenario.publish()
         unsafe withUnsafePointer(to: plan) { unsafe world_begin($0, root, report) }
         do {
-            let worker = try Worker(scenario.plan, scenario.options(root: root), log: Life.log)
+            let worker = try Worker(pipeline, scenario.options(root: root), log: Life.log)
             let handle = unsafe Unmanaged.passRetained(worker).toOpaque()
             if scenario.input == .live {
                 unsafe world_when_quiet(
                     Scenario.idleMicroseconds * 2,
                     { argument in unsafe Unmanaged<Worker>.fromOpaque(argument!).takeUnretainedValue().stop() }, handle)
             }
-            look(in: worker)
-            let summary = try worker.run()
-            unsafe world_end(world_ended, Life.text(summary))
+            let reader = look(in: worker)
+            let summary = Result { try worker.run() }
+            // Whoever has asked is answered, however the run ends.
+            reader?.join()
+            unsafe world_end(world_ended, Life.text(try summary.get()))
         } catch {
             // An error that nothing in the world gave cause for is one of ours.
             unsafe world_end(report.pointee.faults > 0 ? world_stopped : world_failed, "\(error)")
@@ -67,10 +72,10 @@ struct Life {
     }
 
     /// Somebody who reads values, and may stop the worker.
-    private func look(in worker: Worker) {
-        guard reads > 0 || stopsAfter != nil else { return }
+    private func look(in worker: Worker) -> WorkThread? {
+        guard reads > 0 || stopsAfter != nil else { return nil }
         let (scenario, reads, stopsAfter, seed) = (scenario, reads, stopsAfter, plan.seed)
-        _ = WorkThread {
+        return WorkThread {
             var random = SeededGenerator(seed: seed ^ 0x5EAD)
             for _ in 0..<reads {
                 world_sleep(Int64.random(in: 0...2_000_000, using: &random))
@@ -95,7 +100,7 @@ struct Life {
     }
 
     static func text(_ summary: RunSummary) -> String {
-        summary.sources.map { "\($0.name) \($0.counters)" }.joined(separator: " ")
+        summary.sources.map { "\($0.name) \($0.counters) late \($0.lateApplied)" }.joined(separator: " ")
             + " overflows \(summary.overflows) behind \(summary.behind)"
     }
 }

@@ -8,6 +8,10 @@ struct Recount {
     /// Per source, what was applied and what was set aside.
     private(set) var applied: [[Scenario.Message]] = []
     private(set) var rejected: [[Scenario.Message]] = []
+    /// Per source, the watermark that an applied record came behind, by partition and offset.
+    private var late: [[[Int64]: Int64]] = []
+    /// By view and place of a row, the greatest number of points within 10 s.
+    private(set) var most: [String: String] = [:]
     /// The beginning of every row of every view, sorted.
     private(set) var rows: [String] = []
     /// `source partition offset`, sorted.
@@ -16,7 +20,8 @@ struct Recount {
     init(_ scenario: Scenario) {
         for (index, source) in scenario.plan.sources.enumerated() {
             let topic = scenario.topics.firstIndex { $0.name == source.topic }!
-            apply(scenario.messages.filter { $0.topic == topic }, source)
+            let views = scenario.plan.views.filter { $0.source == index }
+            apply(scenario.messages.filter { $0.topic == topic }, source, views)
             let newest = newestByPartition(index)
             // A live run ends in silence, where the furthest partition holds; a bounded one that another may follow waits for all, and
             // one that nobody follows for none.
@@ -31,21 +36,39 @@ struct Recount {
         deadLetters.sort()
     }
 
-    private mutating func apply(_ messages: [Scenario.Message], _ source: SourcePlan) {
+    private mutating func apply(_ messages: [Scenario.Message], _ source: SourcePlan, _ views: [ViewPlan]) {
         var newest: [Int32: Int64] = [:]
         var (good, bad): ([Scenario.Message], [Scenario.Message]) = ([], [])
+        var late: [[Int64]: Int64] = [:]
         for message in messages {
             guard let event = message.event, event.time <= message.timestamp * 1_000 + source.maxAhead.microseconds,
-                newest[message.partition].map({ event.time > $0 - Scenario.outOfOrdernessMicroseconds }) ?? true
+                case let watermark = newest[message.partition].map({ $0 - Scenario.outOfOrdernessMicroseconds }),
+                Recount.isInTime(event, watermark)
+                    || source.late == .apply && views.contains(where: { Recount.isInReach(event, watermark!, of: $0) })
             else {
                 bad.append(message)
                 continue
             }
+            if !Recount.isInTime(event, watermark) { late[[Int64(message.partition), message.offset]] = watermark }
             newest[message.partition] = max(newest[message.partition] ?? .min, event.time)
             good.append(message)
         }
         applied.append(good)
         rejected.append(bad)
+        self.late.append(late)
+    }
+
+    private static func isInTime(_ event: Scenario.Event, _ watermark: Int64?) -> Bool {
+        watermark.map { event.time > $0 } ?? true
+    }
+
+    /// Whether the longest window of a view, ending at the watermark, has the event.
+    private static func isInReach(_ event: Scenario.Event, _ watermark: Int64, of view: ViewPlan) -> Bool {
+        view.values.contains { value in
+            guard let window = value.window else { return true }
+            let begin = watermark - value.delay.microseconds - window.microseconds
+            return event.time > begin || view.bounds == .closed && event.time == begin
+        }
     }
 
     private func newestByPartition(_ source: Int) -> [Int32: Int64] {
@@ -56,7 +79,11 @@ struct Recount {
 
     private mutating func add(rowsOf view: ViewPlan, _ source: SourcePlan, watermark: Int64) {
         let names = view.entity.map { source.fields[$0].name }
-        let events = applied[view.source].filter { view.condition == nil || $0.event!.points > 20 }
+        let events = applied[view.source].filter { message in
+            guard view.condition == nil || message.event!.points > 20 else { return false }
+            guard let watermark = late[view.source][[Int64(message.partition), message.offset]] else { return true }
+            return Recount.isInReach(message.event!, watermark, of: view)
+        }
         func key(_ event: Scenario.Event) -> [String] { names.map { $0 == "card" ? "c\(event.card)" : "\(event.shop)" } }
         var byKey: [[String]: [Scenario.Message]] = [:]
         for message in events {
@@ -71,6 +98,12 @@ struct Recount {
                 var text = view.name
                 for (name, value) in zip(names, key) { text += " \(name)=\(value)" }
                 text += " event_timestamp=\(end)"
+                let recent = seen.filter {
+                    $0.event!.time <= end
+                        && ($0.event!.time > end - 10_000_000 || view.bounds == .closed && $0.event!.time == end - 10_000_000)
+                }
+                most["\(view.name) partition=\(message.partition) offset=\(message.offset)"] =
+                    recent.map(\.event!.points).max().map(String.init) ?? "null"
                 for function in ["n", "s"] {
                     for value in view.values where value.feature == function && !value.isExtra {
                         let begin = end - value.window!.microseconds

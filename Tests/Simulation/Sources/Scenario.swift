@@ -37,8 +37,12 @@ struct Scenario {
     let input: Input
     /// Without a state, a worker that does not come to its end has to begin anew.
     let hasState: Bool
+    /// Whether rows go to a topic too.
+    let emits: Bool
     let text: String
     let plan: Plan
+    /// What the worker computes in some of its lives: some views have a value more, of what their logs keep already.
+    let changed: Plan?
     let topics: [(name: String, partitions: Int)]
     let messages: [Message]
     let cards: Int
@@ -51,10 +55,12 @@ struct Scenario {
     static let idleMicroseconds: Int64 = 300_000_000
     static let start: Int64 = 1_700_000_000_000_000
     static let hour: Int64 = 3_600_000_000
+    private static let emitTopic = "rows"
 
     init(_ random: inout SeededGenerator) {
         input = [.live, .live, .live, .bounded, .files].randomElement(using: &random)!
         hasState = input == .live || !random.isOneIn(4)
+        emits = input == .live && random.isOneIn(3)
         threads = Int.random(in: 1...3, using: &random)
         memory = [4 << 10, 16 << 10, 64 << 10, 1 << 30].randomElement(using: &random)!
         commitInterval = TimeSpan(microseconds: [1, 50_000, 1_000_000].randomElement(using: &random)!)
@@ -66,11 +72,15 @@ struct Scenario {
             sharesTopic
             ? [("payments", partitions)] : [("payments", partitions), ("visits", Int.random(in: 1...3, using: &random))]
         text = Scenario.pipeline(sharesTopic: sharesTopic, &random)
-        do { plan = try Plan(parsing: text, file: "simulated.yaml") } catch { preconditionFailure("\(error)\n\(text)") }
+        plan = Scenario.plan(text)
+        changed = hasState && random.isOneIn(3) ? Scenario.plan(Scenario.changed(text, &random)) : nil
         var messages: [Message] = []
         let size = [20, 60, 60, 150, 150, 500].randomElement(using: &random)!
-        for (topic, (_, partitions)) in topics.enumerated() {
-            messages += Scenario.messages(topic, partitions, size: size, cards: cards, shops: shops, &random)
+        let appliesLate = Set(plan.sources.filter { $0.late == .apply }.map(\.topic))
+        for (topic, (name, partitions)) in topics.enumerated() {
+            messages += Scenario.messages(
+                topic, partitions, size: size, cards: cards, shops: shops, lateOneIn: appliesLate.contains(name) ? 10 : 40,
+                &random)
         }
         // A bounded run reads what is there when it begins.
         if input == .bounded { for index in messages.indices { messages[index].available = 0 } }
@@ -91,26 +101,47 @@ struct Scenario {
     // MARK: - Pipeline
 
     private static func pipeline(sharesTopic: Bool, _ random: inout SeededGenerator) -> String {
+        let count = Int.random(in: 1...4, using: &random)
+        let views = views.shuffled(using: &random).prefix(count).sorted()
         func source(_ name: String, _ topic: String, key: Bool) -> String {
-            """
-              \(name):
-                topic: \(topic)
-                format: json
-            \(key ? "    key: card\n" : "")    event_time: {field: time, unit: ms}
-                out_of_orderness: \(Scenario.outOfOrderness)
-                idle_timeout: 5m
-                archive: \(random.isOneIn(3))
-                fields: {time: timestamp, card: string, shop: int64, points: int64, amount: decimal(2), price: double, note: "string?"}
+            // The two exclude each other.
+            let isRough = views.contains { $0.contains("source: \(name)\n") && $0.contains("resolution:") }
+            return """
+                  \(name):
+                    topic: \(topic)
+                    format: json
+                \(key ? "    key: card\n" : "")    event_time: {field: time, unit: ms}
+                    out_of_orderness: \(Scenario.outOfOrderness)
+                    idle_timeout: 5m
+                    late: \(!isRough && random.isOneIn(3) ? "apply" : "drop")
+                    archive: \(random.isOneIn(3))
+                    fields: {time: timestamp, card: string, shop: int64, points: int64, amount: decimal(2), price: double, note: "string?"}
 
-            """
+                """
         }
         var text = "pipeline: simulated\nversion: 1\nsources:\n"
         text += source("payments", "payments", key: true)
         text += source("visits", sharesTopic ? "payments" : "visits", key: false)
         text += "views:\n"
-        let count = Int.random(in: 1...4, using: &random)
-        for view in views.shuffled(using: &random).prefix(count).sorted() { text += view }
+        for view in views { text += view }
         return text
+    }
+
+    private static func plan(_ text: String) -> Plan {
+        do { return try Plan(parsing: text, file: "simulated.yaml") } catch { preconditionFailure("\(error)\n\(text)") }
+    }
+
+    private static func changed(_ text: String, _ random: inout SeededGenerator) -> String {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        var result: [Substring] = []
+        for (number, line) in lines.enumerated() {
+            result.append(line)
+            guard line == "    features:", lines[number + 2].contains("sum(points), windows: [10s"), random.isOneIn(2) else {
+                continue
+            }
+            result.append("      - {name: more, aggregate: max(points), windows: [10s]}")
+        }
+        return result.joined(separator: "\n")
     }
 
     static let outOfOrderness = "5s"
@@ -192,7 +223,7 @@ struct Scenario {
     // MARK: - Topics
 
     private static func messages(
-        _ topic: Int, _ partitions: Int, size: Int, cards: Int, shops: Int, _ random: inout SeededGenerator
+        _ topic: Int, _ partitions: Int, size: Int, cards: Int, shops: Int, lateOneIn: Int, _ random: inout SeededGenerator
     ) -> [Message] {
         var messages: [Message] = []
         var offsets = [Int64](repeating: 0, count: partitions)
@@ -215,7 +246,7 @@ struct Scenario {
                 guard phase == 0 ? place != silent : place == speaker else { continue }
                 if random.isOneIn(20) { offsets[place] += Int64.random(in: 1...3, using: &random) }
                 var time = newest - Int64.random(in: 0..<outOfOrdernessMicroseconds, using: &random)
-                if random.isOneIn(40) { time -= 10_000_000 }
+                if random.isOneIn(lateOneIn) { time -= [10_000_000, 30_000_000, 100_000_000].randomElement(using: &random)! }
                 time = max(start, time) / 1_000 * 1_000
                 if phase > 0 { time = max(time, newest / 1_000 * 1_000 - outOfOrdernessMicroseconds + 1_000) }
                 var event: Event? = Event(
@@ -272,7 +303,8 @@ struct Scenario {
     /// Fills the world's topics.
     func publish() {
         world_topics_clear()
-        for (name, partitions) in topics { _ = unsafe world_topic_add(name, Int32(partitions)) }
+        for (name, partitions) in topics { _ = unsafe world_topic_add(name, Int32(partitions), false) }
+        if emits { _ = unsafe world_topic_add(Scenario.emitTopic, 1, true) }
         for message in messages {
             let value = message.value.map { Array($0.utf8) }
             unsafe (value ?? []).withUnsafeBytes { bytes in
@@ -295,6 +327,7 @@ struct Scenario {
         }
         if hasState { options.stateDirectory = "\(root)/state" }
         options.logDirectory = "\(root)/log"
+        if emits { options.emitTopic = Scenario.emitTopic }
         options.memory = memory
         options.commitInterval = commitInterval
         options.threads = threads

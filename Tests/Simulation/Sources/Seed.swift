@@ -1,5 +1,6 @@
 internal import CWorld
 internal import Foundation
+internal import Pipelines
 internal import TestSupport
 
 /// Everything that a seed stands for: a scenario, a run without faults, and lives full of them.
@@ -32,19 +33,23 @@ struct Seed {
         try unsafe end(reference, report, &figures)
         let wanted = try Findings.look(scenario, root: quiet, file: "\(folder)/findings")
         let counters = unsafe Seed.text(report)
+        let emitted = unsafe Emitted(scenario.plan, report).counting
         let size = unsafe (operations: report.pointee.operations, points: report.pointee.points)
-        if let difference = Recount(scenario).difference(from: wanted, scenario) {
+        let recount = Recount(scenario)
+        if let difference = recount.difference(from: wanted, scenario) {
             throw Failure(text: "the run without faults differs from the recount in \(difference)")
         }
 
         // With them.
         unsafe report.initialize(to: world_report())
+        unsafe world_emitted_clear(report)
         let root = try fresh("world", scenario)
         var disk = try Disk(root: root)
         var wall = Scenario.start + Scenario.hour
         for _ in 0..<Int.random(in: 1...6, using: &random) {
             var life = Life(scenario: scenario, root: root, plan: stormyPlan(size, wall, &random))
             if random.isOneIn(4) && scenario.hasState { life.stopsAfter = Int64.random(in: 0...4_000_000, using: &random) }
+            life.isChanged = random.isOneIn(2)
             life.reads = random.isOneIn(3) ? 5 : 0
             let outcome = unsafe life.live(report)
             unsafe note(outcome, report, &figures)
@@ -54,7 +59,9 @@ struct Seed {
                 Scenario.start,
                 report.pointee.wall_microseconds + Int64.random(in: -Scenario.hour...Scenario.hour, using: &random))
             try lose(disk, scenario, &random)
-            try compare(rowsUnder: "\(root)/log", with: wanted.rows)
+            if let problem = unsafe Emitted(scenario.plan, report).problem(emitted) { throw Failure(text: "emitted \(problem)") }
+            try compare(scenario.plan, rowsUnder: "\(root)/log", with: wanted.rows)
+            try compareMore(rowsUnder: "\(root)/log", scenario.plan, with: recount)
             if !scenario.hasState {
                 // What it left is removed, as it asks for.
                 _ = try fresh("world", scenario)
@@ -72,6 +79,7 @@ struct Seed {
         for (name, found, wanted) in [
             ("rows", findings.rows, wanted.rows), ("dead letters", findings.deadLetters, wanted.deadLetters),
             ("online values", findings.online, wanted.online), ("state", findings.state, wanted.state),
+            ("emitted rows", unsafe Emitted(scenario.plan, report).counting, emitted),
         ] {
             if let difference = Difference(of: found, from: wanted) { throw Failure(text: "\(name): \(difference)") }
         }
@@ -160,9 +168,13 @@ struct Seed {
     }
 
     /// What a reader sees between two lives is never more than what is right, and never twice.
-    private func compare(rowsUnder log: String, with wanted: [String]) throws {
+    private func compare(_ plan: Plan, rowsUnder log: String, with wanted: [String]) throws {
+        let rows = try Findings.rows(under: log)
+        for view in plan.views where view.isCorrected {
+            try compare(versions: rows.filter { $0.view == view.name }, of: view, with: wanted)
+        }
         var left = wanted.reduce(into: [:]) { $0[$1, default: 0] += 1 }
-        for row in try Findings.rows(under: log) {
+        for row in rows.map(\.text) where !plan.views.contains(where: { $0.isCorrected && row.hasPrefix($0.name + " ") }) {
             left[row, default: 0] -= 1
             guard left[row]! < 0 else { continue }
             let (view, place) = (row.prefix { $0 != " " }, row.suffix(from: row.range(of: " partition=")!.lowerBound))
@@ -171,6 +183,42 @@ struct Seed {
                 text: right.contains(row)
                     ? "a reader sees a row twice: \(row)"
                     : "a reader sees \(row)\n    in place of \(right.isEmpty ? ["nothing"] : right)")
+        }
+    }
+
+    /// What only the changed pipeline has: rows that are not corrected any more have it right.
+    private func compareMore(rowsUnder log: String, _ plan: Plan, with recount: Recount) throws {
+        for row in try Findings.rows(under: log) {
+            guard let more = row.more, !plan.views.contains(where: { $0.isCorrected && $0.name == row.view }) else { continue }
+            let wanted = recount.most["\(row.view)\(row.place)"]
+            guard more == wanted else {
+                throw Failure(text: "\(row.text) has more_10s=\(more) in place of \(wanted ?? "nothing")")
+            }
+        }
+    }
+
+    /// Of a row that late events correct, each version counts more of them than the one before, and none more than there are.
+    private func compare(versions: [Findings.Row], of view: ViewPlan, with wanted: [String]) throws {
+        func counts(_ row: String) -> [Int64] {
+            let values = view.values.filter { ["n", "s"].contains($0.feature) && !$0.isExtra }.map { " \($0.name)=" }
+            return values.map { name in
+                Int64(row[row.range(of: name)!.upperBound...].prefix { $0 != " " })!
+            }
+        }
+        let places = Dictionary(grouping: wanted.filter { $0.hasPrefix(view.name + " ") }) {
+            Findings.Row(text: $0, more: nil, created: 0).place
+        }
+        for (place, versions) in Dictionary(grouping: versions, by: \.place) {
+            let ordered = versions.sorted { $0.created < $1.created }
+            let all = ordered.map(\.text) + (places[place] ?? [])
+            let isRight =
+                places[place]?.count == 1 && Set(ordered.map(\.created)).count == ordered.count
+                && zip(all, all.dropFirst()).allSatisfy { older, newer in
+                    zip(counts(older), counts(newer)).allSatisfy { $0 <= $1 }
+                }
+            guard isRight else {
+                throw Failure(text: "a reader sees of one event \(ordered), where \(places[place] ?? []) is right")
+            }
         }
     }
 }

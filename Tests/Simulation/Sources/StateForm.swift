@@ -30,7 +30,8 @@ struct StateForm {
             lines.append("source \(number) counters \(source.counters)")
         }
         for (id, shard) in checkpoint.shards.sorted(by: { $0.key < $1.key }) {
-            lines.append("\(text(id)) finished \(shard.finishedThrough.microseconds) expired \(shard.expiredThrough.microseconds)")
+            let (finished, expired) = (shard.finishedThrough.microseconds, shard.expiredThrough.microseconds)
+            lines.append("\(text(id)) finished \(finished) expired \(expired)")
         }
         lines.append("dead letters \(checkpoint.deadLetterBytes), \(checkpoint.sliceCount) slices, plan \(checkpoint.plan.count)")
         try readRows(directory)
@@ -88,7 +89,8 @@ struct StateForm {
             let (partition, offset) = (value.zigzag(), value.zigzag())
             _ = value.int64()
             let entity = value.take(Int(value.varint()))
-            if time > finished { lines.append("\(text(id)) waits \(time) \(partition)/\(offset) \(StoredBytes.text(entity[...]))") }
+            guard time > finished else { continue }
+            lines.append("\(text(id)) waits \(time) \(partition)/\(offset) \(StoredBytes.text(entity[...]))")
         }
     }
 

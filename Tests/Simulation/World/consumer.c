@@ -13,7 +13,7 @@ struct rd_kafka_s {
 // How far a consumer goes back at a time.
 enum { rewinds_max = 7 };
 
-static struct rd_kafka_s consumer;
+static struct rd_kafka_s consumer, producer;
 static int64_t last_at;
 static struct {
     int64_t after;
@@ -32,8 +32,9 @@ void world_when_quiet(int64_t microseconds, void (*call)(void *), void *argument
 
 rd_kafka_t *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *settings, char *problem, size_t size) {
     (void)problem, (void)size;
-    if (type != RD_KAFKA_CONSUMER) fail("the world has no producers");
     rd_kafka_conf_destroy(settings);
+    // All that is asked of it is a matter of one producer.
+    if (type == RD_KAFKA_PRODUCER) return &producer;
     last_at = monotonic_now();
     return &consumer;
 }
@@ -229,6 +230,7 @@ static int64_t soonest(void) {
 static void look_for_quiet(void) {
     if (!quiet.call || quiet.was_called || monotonic_now() - last_at < quiet.after) return;
     for (int topic = 0; topic < topics_count; topic++) {
+        if (topics[topic].is_output) continue;
         for (int index = 0; index < topics[topic].partitions_count; index++) {
             partition *partition = &topics[topic].partitions[index];
             if (!partition->is_assigned || !partition->was_told_end || next_of(partition)) return;

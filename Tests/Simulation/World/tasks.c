@@ -209,16 +209,20 @@ task *task_of(pthread_t handle) {
 
 // MARK: - A life
 
-enum { journal_capacity = 256 << 20 };
+enum { journal_capacity = 256 << 20, emission_capacity = 64 << 20, emission_head = 64 << 10 };
 
 world_report *world_report_create(void) {
     void *memory = mmap(
-        NULL, sizeof(world_report) + journal_capacity, PROT_READ | PROT_WRITE,
+        NULL, sizeof(world_report) + journal_capacity + emission_capacity, PROT_READ | PROT_WRITE,
         MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? NULL : memory;
 }
 
 const uint8_t *world_journal(const world_report *report) { return (const uint8_t *)(report + 1); }
+
+void *world_emission_memory(const world_report *report) { return (uint8_t *)world_journal(report) + journal_capacity; }
+
+size_t world_emission_room(void) { return emission_capacity - emission_head; }
 
 size_t journal_room(void) { return journal_capacity - the_report->journal_size; }
 

@@ -26,11 +26,12 @@ void world_topics_clear(void) {
     topics_count = partitions_count = 0;
 }
 
-int world_topic_add(const char *name, int count) {
+int world_topic_add(const char *name, int count, bool is_output) {
     struct rd_kafka_topic_s *topic = &topics[topics_count];
     if (topics_count == topics_max || partitions_count + count > world_partitions_max) abort();
     strncpy(topic->name, name, sizeof topic->name - 1);
     topic->partitions_count = count;
+    topic->is_output = is_output;
     topic->first = partitions_count;
     partitions_count += count;
     return topics_count++;
@@ -56,14 +57,21 @@ void world_message_add(
     }
 }
 
-partition *find(const rd_kafka_topic_partition_t *place, int64_t **group) {
+partition *find_place(const rd_kafka_topic_partition_t *place, int *number) {
     for (int index = 0; index < topics_count; index++) {
         if (strcmp(topics[index].name, place->topic) != 0) continue;
         if (place->partition < 0 || place->partition >= topics[index].partitions_count) break;
-        if (group) *group = &the_report->group_offsets[topics[index].first + place->partition];
+        *number = topics[index].first + place->partition;
         return &topics[index].partitions[place->partition];
     }
     fail("%s[%d] is asked for, and is nowhere", place->topic, place->partition);
+}
+
+partition *find(const rd_kafka_topic_partition_t *place, int64_t **group) {
+    int number;
+    partition *partition = find_place(place, &number);
+    if (group) *group = &the_report->group_offsets[number];
+    return partition;
 }
 
 bool is_there(const record *record) { return record->available * 1000 <= elapsed(); }

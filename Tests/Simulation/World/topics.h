@@ -23,6 +23,8 @@ typedef struct {
 struct rd_kafka_topic_s {
     char name[64];
     int partitions_count, first;
+    // Nobody reads it.
+    bool is_output;
     partition partitions[world_partitions_max];
 };
 
@@ -32,6 +34,8 @@ extern int topics_count;
 
 // The partition of a list's element, and the group's offset of it.
 partition *find(const rd_kafka_topic_partition_t *place, int64_t **group);
+// And its number among the partitions of all topics.
+partition *find_place(const rd_kafka_topic_partition_t *place, int *number);
 bool is_there(const record *record);
 // The next offset to be written.
 int64_t end_of(const partition *partition);

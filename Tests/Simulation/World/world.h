@@ -47,5 +47,9 @@ void clock_begin(void);
 _Noreturn void crash(const char *where);
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+// Where it is kept what was emitted, for as long as the report is.
+void *world_emission_memory(const world_report *report);
+size_t world_emission_room(void);
+
 // The next definition of a function of libc.
 void *next_definition(const char *name, const char *version);

@@ -9,6 +9,7 @@
 //   disk.c     files below one folder: every change is journalled; operations fail, are slow, or are the last ones
 //   topics.c   a broker: partitions that were written before the life began
 //   consumer.c what is fetched of them, and when
+//   producer.c transactions, and what they left
 //   store.c    RocksDB's flushes and compactions, called for at any time
 #pragma once
 
@@ -96,6 +97,9 @@ void world_settle(char **arguments);
 // Memory for a report and its journal, shared with processes that are forked.
 world_report *world_report_create(void);
 const uint8_t *world_journal(const world_report *report);
+// The rows that transactions committed, a line each; over all lives.
+const char *world_emitted(const world_report *report, size_t *size);
+void world_emitted_clear(const world_report *report);
 
 // The process becomes one thread of the world; `folder` is its disk.
 void world_begin(const world_plan *plan, const char *folder, world_report *report);
@@ -113,7 +117,7 @@ void world_settle_on_processor(int number);
 
 // Before the world begins: what topics hold. `available` is in microseconds since the start of the first life. NULL is Kafka's null.
 void world_topics_clear(void);
-int world_topic_add(const char *name, int partitions);
+int world_topic_add(const char *name, int partitions, bool is_output);
 void world_message_add(
     int topic, int32_t partition, int64_t offset, int64_t timestamp_milliseconds, const char *key, const void *value,
     size_t value_size, int64_t available);
