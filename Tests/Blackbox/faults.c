@@ -1,7 +1,10 @@
-// Preloaded into the binary under test: a disk that is full, and a wall clock that can be set.
+// Preloaded into the binary under test: a disk that is full, a wall clock that can be set, and a diary of what reached the disk when.
 //
 //   FAULTS_FULL=BYTES    so many may be written below FAULTS_UNDER, then there is no space left; the last write is cut short
 //   FAULTS_UNDER=FOLDER
+//   FAULTS_DIARY=FILE    a line is added for each of these below FAULTS_UNDER: `write FILE`, before it is done; `sync FILE`, before, and
+//                        `synced FILE`, after it was done; `rename OLD NEW` and `remove FILE`, after
+//   FAULTS_LAST=NUMBER   the process ends in place of so manieth a renaming of a hidden file
 //   FAULTS_CLOCK=FILE    8 bytes, little endian: microseconds that the wall clock is ahead, read at each look at it
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,11 +25,16 @@
 static atomic_llong left = LLONG_MAX;
 static const char *under;
 static const volatile int64_t *ahead;
+static int diary = -1;
+static atomic_int renames_left;
 
 __attribute__((constructor)) static void begin(void) {
     const char *full = getenv("FAULTS_FULL"), *clock = getenv("FAULTS_CLOCK");
     under = getenv("FAULTS_UNDER");
     if (full) left = atoll(full);
+    const char *file = getenv("FAULTS_DIARY"), *last = getenv("FAULTS_LAST");
+    if (file) diary = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (last) atomic_store(&renames_left, atoi(last));
     if (clock) {
         int file = open(clock, O_RDONLY);
         void *page = mmap(NULL, 8, PROT_READ, MAP_SHARED, file, 0);
@@ -35,14 +43,40 @@ __attribute__((constructor)) static void begin(void) {
     }
 }
 
-static int counts(int file) {
-    if (!under) return 0;
-    char link[64], path[PATH_MAX];
+static int is_under(const char *path) { return under && strncmp(path, under, strlen(under)) == 0; }
+
+static int find(int file, char path[PATH_MAX]) {
+    char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-    ssize_t length = readlink(link, path, sizeof path - 1);
+    ssize_t length = readlink(link, path, PATH_MAX - 1);
     if (length < 0) return 0;
     path[length] = 0;
-    return strncmp(path, under, strlen(under)) == 0;
+    return is_under(path);
+}
+
+static int counts(int file) {
+    char path[PATH_MAX];
+    return under && find(file, path);
+}
+
+#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+static ssize_t (*write_bytes(void))(int, const void *, size_t) {
+    static __typeof__(&write) next;
+    if (!next) next = NEXT(write);
+    return next;
+}
+
+// One line, so that those of several threads do not mix.
+static void note(const char *what, const char *path, const char *other) {
+    char line[2 * PATH_MAX + 32];
+    int length = snprintf(line, sizeof line, "%s %s%s%s\n", what, path, other ? " " : "", other ? other : "");
+    if (write_bytes()(diary, line, (size_t)length) != length) abort();
+}
+
+static void note_file(const char *what, int file) {
+    char path[PATH_MAX];
+    if (diary >= 0 && file != diary && find(file, path)) note(what, path, NULL);
 }
 
 // How many of `size` bytes there is room for: whole blocks, as file systems have it, so that what is smaller is there or not.
@@ -55,15 +89,13 @@ static size_t take(int file, size_t size) {
     }
 }
 
-#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 #define FULL(size, room) if ((size) > 0 && (room) == 0) { errno = ENOSPC; return -1; }
 
 ssize_t write(int file, const void *bytes, size_t size) {
-    static __typeof__(&write) next;
-    if (!next) next = NEXT(write);
     size_t room = take(file, size);
     FULL(size, room);
-    return next(file, bytes, room);
+    note_file("write", file);
+    return write_bytes()(file, bytes, room);
 }
 
 ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset) {
@@ -71,6 +103,7 @@ ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset) {
     if (!next) next = NEXT(pwrite);
     size_t room = take(file, size);
     FULL(size, room);
+    note_file("write", file);
     return next(file, bytes, room, offset);
 }
 
@@ -79,7 +112,45 @@ ssize_t pwrite64(int file, const void *bytes, size_t size, off64_t offset) {
     if (!next) next = NEXT(pwrite64);
     size_t room = take(file, size);
     FULL(size, room);
+    note_file("write", file);
     return next(file, bytes, room, offset);
+}
+
+int fsync(int file) {
+    static __typeof__(&fsync) next;
+    if (!next) next = NEXT(fsync);
+    note_file("sync", file);
+    int result = next(file);
+    if (result == 0) note_file("synced", file);
+    return result;
+}
+
+int fdatasync(int file) {
+    static __typeof__(&fdatasync) next;
+    if (!next) next = NEXT(fdatasync);
+    note_file("sync", file);
+    int result = next(file);
+    if (result == 0) note_file("synced", file);
+    return result;
+}
+
+int rename(const char *old, const char *new) {
+    static __typeof__(&rename) next;
+    if (!next) next = NEXT(rename);
+    const char *slash = strrchr(old, '/');
+    int is_hidden = is_under(old) && slash && slash[1] == '.';
+    if (is_hidden && atomic_load(&renames_left) > 0 && atomic_fetch_sub(&renames_left, 1) == 1) _exit(137);
+    int result = next(old, new);
+    if (result == 0 && diary >= 0 && is_under(old)) note("rename", old, new);
+    return result;
+}
+
+int unlink(const char *path) {
+    static __typeof__(&unlink) next;
+    if (!next) next = NEXT(unlink);
+    int result = next(path);
+    if (result == 0 && diary >= 0 && is_under(path)) note("remove", path, NULL);
+    return result;
 }
 
 int fallocate(int file, int mode, off_t offset, off_t size) {
