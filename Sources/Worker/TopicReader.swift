@@ -48,7 +48,7 @@ final class TopicReader: @unchecked Sendable {
         hasEnds = options.isBounded || upTo != nil
         ends = upTo ?? Array(repeating: [:], count: tasks.count)
         ended = Array(repeating: [], count: tasks.count)
-        let waitingMax = max(Bounds.waitingRecordsMin, options.memory / Bounds.memoryPerWaitingRecord)
+        let waitingMax = max(options.waitingRecordsMin, options.memory / Bounds.memoryPerWaitingRecord)
         alignments = Array(repeating: Alignment(waitingMax: waitingMax), count: tasks.count)
     }
 

@@ -25,6 +25,9 @@ public struct WorkerOptions: Sendable {
     public var isBounded: Bool
     /// Bytes of keyed state in memory.
     public var memory = 1 << 30
+    /// Records of partitions that are ahead of others, read and waiting: at least so many before those partitions wait, however little
+    /// memory there is.
+    public var waitingRecordsMin = Bounds.waitingRecordsMin
     public var commitInterval = TimeSpan.seconds(1)
     /// nil: dead letters go to files under the log directory.
     public var deadLetterTopic: String?

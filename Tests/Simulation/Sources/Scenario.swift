@@ -49,6 +49,8 @@ struct Scenario {
     let shops: Int
     let threads: Int
     let memory: Int
+    /// Records after which partitions that are ahead wait for the others.
+    let waitingRecordsMin: Int
     let commitInterval: TimeSpan
 
     /// Longer than a slow disk holds a life up, so that no partition falls silent by accident.
@@ -63,6 +65,7 @@ struct Scenario {
         emits = input == .live && random.isOneIn(3)
         threads = Int.random(in: 1...3, using: &random)
         memory = [4 << 10, 16 << 10, 64 << 10, 1 << 30].randomElement(using: &random)!
+        waitingRecordsMin = [2, 10, 100_000].randomElement(using: &random)!
         commitInterval = TimeSpan(microseconds: [1, 50_000, 1_000_000].randomElement(using: &random)!)
         cards = [1, 3, 12, 40].randomElement(using: &random)!
         shops = [1, 4, 20].randomElement(using: &random)!
@@ -75,7 +78,8 @@ struct Scenario {
         plan = Scenario.plan(text)
         changed = hasState && random.isOneIn(3) ? Scenario.plan(Scenario.changed(text, &random)) : nil
         var messages: [Message] = []
-        let size = [20, 60, 60, 150, 150, 500].randomElement(using: &random)!
+        // Most are small: more seeds find more than longer topics do.
+        let size = [20, 20, 40, 40, 60, 60, 60, 150, 150, 500].randomElement(using: &random)!
         let appliesLate = Set(plan.sources.filter { $0.late == .apply }.map(\.topic))
         for (topic, (name, partitions)) in topics.enumerated() {
             messages += Scenario.messages(
@@ -329,6 +333,7 @@ struct Scenario {
         options.logDirectory = "\(root)/log"
         if emits { options.emitTopic = Scenario.emitTopic }
         options.memory = memory
+        options.waitingRecordsMin = waitingRecordsMin
         options.commitInterval = commitInterval
         options.threads = threads
         return options
