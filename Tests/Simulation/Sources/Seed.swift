@@ -60,8 +60,9 @@ struct Seed {
                 report.pointee.wall_microseconds + Int64.random(in: -Scenario.hour...Scenario.hour, using: &random))
             try lose(disk, scenario, &random)
             if let problem = unsafe Emitted(scenario.plan, report).problem(emitted) { throw Failure(text: "emitted \(problem)") }
-            try compare(scenario.plan, rowsUnder: "\(root)/log", with: wanted.rows)
-            try compareMore(rowsUnder: "\(root)/log", scenario.plan, with: recount)
+            let rows = try Findings.rows(under: "\(root)/log")
+            try compare(rows, of: scenario.plan, with: wanted.rows)
+            try compareMore(rows, of: scenario.plan, with: recount)
             if !scenario.hasState {
                 // What it left is removed, as it asks for.
                 _ = try fresh("world", scenario)
@@ -168,8 +169,7 @@ struct Seed {
     }
 
     /// What a reader sees between two lives is never more than what is right, and never twice.
-    private func compare(_ plan: Plan, rowsUnder log: String, with wanted: [String]) throws {
-        let rows = try Findings.rows(under: log)
+    private func compare(_ rows: [Findings.Row], of plan: Plan, with wanted: [String]) throws {
         for view in plan.views where view.isCorrected {
             try compare(versions: rows.filter { $0.view == view.name }, of: view, with: wanted)
         }
@@ -187,8 +187,8 @@ struct Seed {
     }
 
     /// What only the changed pipeline has: rows that are not corrected any more have it right.
-    private func compareMore(rowsUnder log: String, _ plan: Plan, with recount: Recount) throws {
-        for row in try Findings.rows(under: log) {
+    private func compareMore(_ rows: [Findings.Row], of plan: Plan, with recount: Recount) throws {
+        for row in rows {
             guard let more = row.more, !plan.views.contains(where: { $0.isCorrected && $0.name == row.view }) else { continue }
             let wanted = recount.most["\(row.view)\(row.place)"]
             guard more == wanted else {

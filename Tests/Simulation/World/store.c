@@ -28,6 +28,8 @@ void rocksdb_write(
 void rocksdb_options_set_write_buffer_size(rocksdb_options_t *options, size_t size) {
     static void (*next)(rocksdb_options_t *, size_t);
     if (!next) next = (void (*)(rocksdb_options_t *, size_t))next_definition("rocksdb_options_set_write_buffer_size", NULL);
+    // It starts so many at each opening, however few files there are.
+    rocksdb_options_set_max_file_opening_threads(options, 1);
     // The least that RocksDB takes.
     next(options, world_is_here() ? 64 << 10 : size);
 }

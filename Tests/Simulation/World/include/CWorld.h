@@ -109,7 +109,7 @@ _Noreturn void world_end(world_outcome outcome, const char *text);
 // Fork, wait, and files that are none of the world's.
 int world_fork(void);
 // The exit status, or minus the signal; -1000 where it took longer than it may.
-int world_wait(int process, double seconds_max);
+int world_wait(int process, unsigned seconds_max);
 _Noreturn void world_exit(int status);
 void world_sleep(int64_t microseconds);
 // Keeps the process, and those that it will fork, on one processor: threads that run one at a time change over faster there.
