@@ -48,10 +48,15 @@ final class Disk {
     /// By folder, in their order.
     private var changes: [String: [NameChange]] = [:]
 
-    /// Takes the files of a folder as they are: all of them are on disk.
+    /// Takes the files of a folder, and the empty folders in it, as they are: all of them are on disk.
     init(root: String) throws {
         self.root = root
         for name in try FileManager.default.contentsOfDirectory(atPath: root).sorted() {
+            var isFolder: ObjCBool = false
+            if unsafe FileManager.default.fileExists(atPath: "\(root)/\(name)", isDirectory: &isFolder), isFolder.boolValue {
+                durable["/\(name)"] = .folder
+                continue
+            }
             let bytes = FileManager.default.contents(atPath: "\(root)/\(name)") ?? Data()
             durable["/\(name)"] = .file(files.count)
             numbers[try Disk.number("\(root)/\(name)")] = files.count

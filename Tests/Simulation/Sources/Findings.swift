@@ -42,7 +42,7 @@ struct Findings: Codable, Equatable {
         deadLetters = Findings.lines("\(root)/log/_dead_letters/dead_letters.jsonl")
         guard scenario.hasState else { return }
         online = try Findings.online(scenario, root: root)
-        state = try StateForm(scenario, directory: "\(root)/state").lines
+        state = try StateForm(scenario, directory: Scenario.stateFolder(in: root)).lines
     }
 
     private static func lines(_ path: String) -> [String] {
@@ -124,7 +124,7 @@ struct Findings: Codable, Equatable {
 
     /// Of entities all over a view, at instants that all windows reach still.
     private static func online(_ scenario: Scenario, root: String) throws -> [String] {
-        let reader = try StateReader(scenario.plan, directory: "\(root)/state")
+        let reader = try StateReader(scenario.plan, directory: Scenario.stateFolder(in: root))
         let newest = scenario.messages.compactMap(\.event?.time).max() ?? Scenario.start
         var lines: [String] = []
         for view in scenario.plan.views {

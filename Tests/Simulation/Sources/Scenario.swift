@@ -323,13 +323,16 @@ struct Scenario {
         }
     }
 
+    /// In a folder that is there, and that nobody syncs but for the state's own name.
+    static func stateFolder(in root: String) -> String { "\(root)/kept/state" }
+
     func options(root: String) -> WorkerOptions {
         var options = WorkerOptions(input: .brokers("simulated", properties: []), isBounded: input != .live)
         if input == .files {
             let files = plan.sources.map { ($0.name, "\(root)/\($0.topic).jsonl") }
             options.input = .files(Dictionary(uniqueKeysWithValues: files))
         }
-        if hasState { options.stateDirectory = "\(root)/state" }
+        if hasState { options.stateDirectory = Scenario.stateFolder(in: root) }
         options.logDirectory = "\(root)/log"
         if emits { options.emitTopic = Scenario.emitTopic }
         options.memory = memory

@@ -97,6 +97,7 @@ struct Seed {
         let path = "\(folder)/\(name)"
         try? FileManager.default.removeItem(atPath: path)
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: "\(path)/kept", withIntermediateDirectories: false)
         if scenario.input == .files { try scenario.writeFiles(to: path) }
         return path
     }
