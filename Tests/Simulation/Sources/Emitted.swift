@@ -57,12 +57,14 @@ struct Emitted {
     /// What no reader may see, though not all is there yet: a row that is none, or one twice.
     func problem(_ wanted: [String]) -> String? {
         var left = wanted.reduce(into: [:]) { $0[$1, default: 0] += 1 }
-        var versions: Set<String> = []
+        var newest: [String: String] = [:]
         for row in rows {
             if corrected.contains(String(row.view)) {
-                if !versions.insert("\(row.place) \(row.created)").inserted {
-                    return "two versions of one instant of \(row.text)"
+                // What comes later is what has to count.
+                if let older = newest[row.place], older >= row.created {
+                    return "no later than another version of it, \(older): \(row.text) \(row.created)"
                 }
+                newest[row.place] = row.created
                 continue
             }
             left[row.text, default: 0] -= 1

@@ -77,6 +77,7 @@ struct Seed {
         try lose(disk, scenario, &random)
         guard found == counters else { throw Failure(text: "counters: \(found) in place of \(counters)") }
         let findings = try Findings.look(scenario, root: root, file: "\(folder)/findings")
+        if let problem = unsafe Emitted(scenario.plan, report).problem(emitted) { throw Failure(text: "emitted \(problem)") }
         for (name, found, wanted) in [
             ("rows", findings.rows, wanted.rows), ("dead letters", findings.deadLetters, wanted.deadLetters),
             ("online values", findings.online, wanted.online), ("state", findings.state, wanted.state),
