@@ -9,7 +9,8 @@ internal import TestSupport
 /// - A file's bytes are on disk once it was synced. Of later changes a crash keeps all, none, the first few, the last of them torn,
 ///   or some in one sector and some in another, with zeros where nothing came.
 /// - A name is on disk once its folder was synced, whatever was done to the file; of later changes a crash keeps some of the first,
-///   or any. Renaming is whole. Folders are names in their parents.
+///   or any, but for what was added to a folder before something in it got another name that is kept: file systems keep to that order,
+///   and RocksDB counts on it where it names its manifest. Renaming is whole. Folders are names in their parents.
 /// - What a failed sync was to bring may stay out for good.
 final class Disk {
     private let root: String
@@ -189,7 +190,14 @@ final class Disk {
         case .first, .torn:
             for change in pending.prefix(Int.random(in: 0...pending.count, using: &random)) { Disk.apply(change, to: &durable) }
         case .any:
-            for change in pending where random.isOneIn(2) {
+            var isKept = pending.map { _ in random.isOneIn(2) }
+            let renamed = pending.indices.last { number in
+                if case .rename = pending[number] { isKept[number] } else { false }
+            }
+            for number in pending.indices.prefix(renamed ?? 0) {
+                if case .add = pending[number] { isKept[number] = true }
+            }
+            for (number, change) in pending.enumerated() where isKept[number] {
                 // A rename that is kept has its file, however it came to its old name.
                 if case .rename(let path, let other) = change, durable[path] == nil, let node = node(named: path, in: pending) {
                     durable[other] = node
