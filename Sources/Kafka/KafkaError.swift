@@ -15,7 +15,7 @@ public struct KafkaError: Error, Hashable, Sendable, CustomStringConvertible {
     public var isFatal: Bool
     /// The same call may succeed later, without anyone's help.
     public var isRetriable: Bool
-    /// The transaction cannot be committed any more: it has to be aborted.
+    /// The transaction cannot be committed any more: it has to be aborted. No call is worth another try before that.
     public var requiresAbort = false
 
     public var description: String { "\(operation) \(place): \(text) (\(name))" }
@@ -59,6 +59,8 @@ extension KafkaError {
         isFatal = unsafe rd_kafka_error_is_fatal(error) != 0
         if unsafe rd_kafka_error_is_retriable(error) != 0 { isRetriable = true }
         requiresAbort = unsafe rd_kafka_error_txn_requires_abort(error) != 0
+        // The code may be that of what went wrong first: a timeout, which passes elsewhere.
+        if requiresAbort || isFatal { isRetriable = false }
         unsafe rd_kafka_error_destroy(error)
     }
 

@@ -70,9 +70,13 @@ import Synchronization
             var error = firstFailure() ?? client.error("produce to", at: topicName, code)
             // The reason why a transaction takes no more is said by the call that ends it.
             if !error.isFatal { error.requiresAbort = true }
+            error.isRetriable = false
             throw error
         }
     }
+
+    /// For who has waited for room long enough.
+    public var noRoom: KafkaError { KafkaError("produce to", at: topicName, RD_KAFKA_RESP_ERR__QUEUE_FULL) }
 
     /// Serves callbacks, and waits a moment for room.
     public func wait(_ duration: Duration) { unsafe _ = rd_kafka_poll(client.handle, Bounds.milliseconds(duration)) }

@@ -73,6 +73,9 @@ enum Bounds {
     static let emitRefreshMicroseconds: Int64 = 3_600_000_000
     /// A transaction's time is this at least, or four commit intervals: slow brokers and a restarted one are waited for.
     static let transactionTimeoutMin = TimeSpan.seconds(60)
+    /// That a stop waits for brokers which are away, before it leaves the last commit's rows to the next run: with librdkafka's calls
+    /// under way less than the half minute after which orchestrators kill.
+    static let emitStopMicroseconds: Int64 = 10_000_000
     /// What brokers grant by default.
     static let transactionTimeoutMax = TimeSpan.seconds(900)
     /// That a stop waits for one under way.

@@ -179,6 +179,7 @@ public final class Worker: @unchecked Sendable {
     /// Asks the run to end cleanly. Any thread may call it.
     public func stop() {
         isStopping.store(true, ordering: .relaxed)
+        emission?.hurry()
         wake?()
     }
 

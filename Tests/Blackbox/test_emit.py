@@ -10,6 +10,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from confluent_kafka import Consumer, TopicPartition
 import generate
 import oracle
 import test_late
-from cluster import Cluster
+from cluster import Cluster, MockCluster
 from emitted import Emitted, as_logged, check_emitted, read_emitted
 from freshet import Freshet, compare_rows, newest, position
 from pipeline import Feature, Pipeline, View, column
@@ -179,6 +180,45 @@ def test_corrections_are_emitted_too(freshet: Freshet, cluster: Cluster) -> None
     assert len(messages) > sum(map(len, expected.values())) + 100
 
 
+def test_the_broker_goes_and_comes_back(freshet: Freshet) -> None:
+    """As long as a transaction's time is not over."""
+    rng = random.Random(370)
+    cluster = MockCluster()
+    try:
+        emission = Emission(freshet, cluster, 2, "--commit-interval", "50ms", "-X", "reconnect.backoff.max.ms=200")
+        lines = generate.schedule(370, 2000, late=0.01)
+        running = freshet.start(*emission.worker.command)
+        for start in range(0, 2000, 500):
+            emission.input.produce(lines[start : start + 500])
+            time.sleep(rng.choice([0.05, 0.2, 0.5]))  # some of it, or all and then silence
+            cluster.set_broker(1, down=True)
+            time.sleep(rng.choice([0.1, 0.5, 1.0]))
+            cluster.set_broker(1, down=False)
+        emission.input.flush()
+        cluster.wait_for_group(emission.pipeline.name, {emission.input.name: emission.input.ends})
+        running.stop()
+        emission.check(created=True)
+    finally:
+        cluster.close()
+
+
+def test_a_stop_while_the_broker_is_away(freshet: Freshet) -> None:
+    """Waits for a moment, not for a transaction's time: what the last commit would have emitted is the next run's."""
+    cluster = MockCluster()
+    try:
+        patient = [word for name in ("transaction", "message") for word in ("-X", f"{name}.timeout.ms=600000")]
+        emission = Emission(freshet, cluster, 2, "--commit-interval", "100ms", *patient)
+        emission.input.produce(generate.schedule(380, 600))
+        running = freshet.start(*emission.worker.command)
+        cluster.wait_for_group(emission.pipeline.name, {emission.input.name: emission.input.ends})
+        cluster.set_broker(1, down=True)
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(120) == 2, running.tail()
+        assert f"emission to topic {emission.output}" in running.tail().splitlines()[-1], running.tail()
+    finally:
+        cluster.close()
+
+
 @real_only
 def test_an_empty_state_emits_nothing_twice(freshet: Freshet, cluster: Cluster) -> None:
     emission = Emission(freshet, cluster, 3, "--commit-interval", "100ms")
@@ -242,6 +282,8 @@ def test_what_cannot_be_emitted_is_said(freshet: Freshet, cluster: Cluster) -> N
                emission.worker.log.path]
     assert b"the pipeline reads it" in freshet.run(*command, "--emit", emission.input.name, expect=1).stderr
     assert b"commit interval" in freshet.run(*command, "--emit", emission.output, "--commit-interval", "10m", expect=1).stderr
+    short = ("--commit-interval", "1s", "-X", "transaction.timeout.ms=2000")
+    assert b"may be 500 ms at most" in freshet.run(*command, "--emit", emission.output, *short, expect=1).stderr
     assert b"--brokers" in freshet.run("run", emission.worker.path, "--input", "s=-", "--state", "s", "--log", "l", "--emit", "t",
                                        expect=64).stderr
     freshet.run("replay", emission.worker.path, "--input", "s=-", "--log", "l", "--emit", "t", expect=64)

@@ -130,6 +130,9 @@ final class Emission: @unchecked Sendable {
         }
     }
 
+    /// The run is to stop. Any thread may call it.
+    func hurry() { target.hurry() }
+
     func stop() {
         queue.close()
         thread?.join()

@@ -1,13 +1,14 @@
 internal import Glibc
 internal import Kafka
 internal import Records
+import Synchronization
 
 /// Where rows are emitted to: a topic that is written in transactions, which hold a consumer group's offsets too.
 ///
 /// # Contract
 /// - `open` comes first, once. It ends whatever transaction was left open under the same name: what it then gives as committed stays so
 ///   until the next `commit`.
-/// - All else is called by one thread: rows, then `commit` or `abort`, in turns.
+/// - All else but `hurry` is called by one thread: rows, then `commit` or `abort`, in turns.
 /// - `commit` returns once the rows since the last one and the positions can be read, all of them. Where it throws, they may or may
 ///   not be; the next `open` tells.
 protocol EmitTarget: AnyObject, Sendable {
@@ -19,6 +20,12 @@ protocol EmitTarget: AnyObject, Sendable {
     func commit(_ positions: [CommittedPosition]) throws(WorkerError)
     /// What was sent since the last commit is to be forgotten, as far as that can be had quickly.
     func abort()
+    /// The run is to stop: from now on brokers that are away are waited for a moment only. Any thread may call it.
+    func hurry()
+}
+
+extension EmitTarget {
+    func hurry() {}
 }
 
 /// A topic of Kafka.
@@ -30,6 +37,8 @@ final class EmitTopic: EmitTarget, @unchecked Sendable {
     private let log: KafkaLog
     private let producer: TransactionalProducer
     private var isOpen = false
+    /// When the run was asked to stop.
+    private let hurriedAt = Atomic<Int64>(.max)
 
     /// - Parameters:
     ///   - name: the transactional id, and the consumer group.
@@ -89,9 +98,11 @@ final class EmitTopic: EmitTarget, @unchecked Sendable {
             try begin()
             for message in batch.messages {
                 try unsafe batch.withMessage(message) { key, value throws(KafkaError) in
+                    let start = Clock.monotonic()
                     while !(unsafe try producer.send(
                         key: key, value: value, timestampMilliseconds: message.timestampMilliseconds))
                     {
+                        guard mayWait(since: start) else { throw producer.noRoom }
                         // Room comes when messages are delivered, or given up, which the next call says.
                         producer.wait(.milliseconds(Bounds.emitWaitMilliseconds))
                     }
@@ -107,8 +118,9 @@ final class EmitTopic: EmitTarget, @unchecked Sendable {
 
     func commit(_ positions: [CommittedPosition]) throws(WorkerError) {
         do throws(KafkaError) { try begin() } catch { throw failure(error) }
-        _ = try retrying({ false }) { () throws(KafkaError) in try producer.sendOffsets(positions, timeout: .seconds(5)) }
-        _ = try retrying({ false }) { () throws(KafkaError) in try producer.commit(timeout: .seconds(5)) }
+        let start = Clock.monotonic()
+        try retrying(since: start) { () throws(KafkaError) in try producer.sendOffsets(positions, timeout: .seconds(5)) }
+        try retrying(since: start) { () throws(KafkaError) in try producer.commit(timeout: .seconds(5)) }
         isOpen = false
     }
 
@@ -119,16 +131,34 @@ final class EmitTopic: EmitTarget, @unchecked Sendable {
         do throws(KafkaError) { try producer.abort(timeout: .seconds(5)) } catch { log(.warning, "\(error)") }
     }
 
-    /// Calls again after errors that may pass, as long as a transaction may last.
+    func hurry() { _ = hurriedAt.compareExchange(expected: .max, desired: Clock.monotonic(), ordering: .relaxed) }
+
+    /// Whether brokers that do not answer since then are still waited for: as long as a transaction may last.
+    private func mayWait(since start: Int64) -> Bool {
+        let now = Clock.monotonic()
+        return now - start < timeout.microseconds && now - hurriedAt.load(ordering: .relaxed) < Bounds.emitStopMicroseconds
+    }
+
+    /// Calls again after errors that may pass, as long as it may wait; nil if `shouldStop` said so meanwhile.
     private func retrying<R>(_ shouldStop: () -> Bool, _ call: () throws(KafkaError) -> R) throws(WorkerError) -> R? {
         let start = Clock.monotonic()
-        while true {
-            do throws(KafkaError) { return try call() } catch {
-                guard error.isRetriable, Clock.monotonic() - start < timeout.microseconds else { throw failure(error) }
-                if shouldStop() { return nil }
-                log(.warning, "\(error)")
-                usleep(100_000)
-            }
+        while !shouldStop() {
+            if let answer = try answer(since: start, call) { return answer }
+        }
+        return nil
+    }
+
+    private func retrying(since start: Int64, _ call: () throws(KafkaError) -> Void) throws(WorkerError) {
+        while try answer(since: start, call) == nil {}
+    }
+
+    /// nil after an error that may pass, and a moment.
+    private func answer<R>(since start: Int64, _ call: () throws(KafkaError) -> R) throws(WorkerError) -> R? {
+        do throws(KafkaError) { return try call() } catch {
+            guard error.isRetriable, mayWait(since: start) else { throw failure(error) }
+            log(.warning, "\(error)")
+            usleep(100_000)
+            return nil
         }
     }
 

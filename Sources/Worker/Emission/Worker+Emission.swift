@@ -22,12 +22,17 @@ extension Worker {
                 "view \(view.name) cannot be emitted: its column \(name) has the name of a member that every emitted row has",
                 isInput: true)
         }
-        let timeout = max(Bounds.transactionTimeoutMin, TimeSpan(microseconds: 4 * options.commitInterval.microseconds))
-        guard timeout <= Bounds.transactionTimeoutMax else {
+        let span = TimeSpan(microseconds: 4 * options.commitInterval.microseconds)
+        // What is asked for, librdkafka gets too.
+        let asked = properties.last { $0.name == "transaction.timeout.ms" }.flatMap { Int32($0.value) }
+            .map { TimeSpan.milliseconds(Int64($0)) }
+        let spanMax = asked ?? Bounds.transactionTimeoutMax
+        guard span <= spanMax else {
             throw WorkerError(
                 "rows are emitted in a transaction for each commit, and brokers give those up that take long: the commit interval may be"
-                    + " \(Bounds.transactionTimeoutMax.microseconds / 4_000_000) s at most", isInput: true)
+                    + " \(spanMax.microseconds / 4_000) ms at most", isInput: true)
         }
+        let timeout = asked ?? max(Bounds.transactionTimeoutMin, span)
         let target: any EmitTarget
         if let double = options.emitTarget {
             target = double
