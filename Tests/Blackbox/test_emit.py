@@ -106,6 +106,15 @@ def kill_while_fed(emission: Emission, lines: list[bytes], kills: int, rng: rand
         running.process.wait()
 
 
+def alone(emission: Emission, tmp_path: Path) -> Emission:
+    """The same topic, by a worker that is left alone, to a topic of its own."""
+    (tmp_path / "alone").mkdir()
+    quiet = Emission(Freshet(emission.freshet.binary, tmp_path / "alone"), emission.cluster, 1)
+    quiet.pipeline, quiet.input = emission.pipeline, emission.input
+    quiet.worker = Worker(quiet.freshet, quiet.cluster, quiet.pipeline, *quiet.flags)
+    return quiet
+
+
 @pytest.mark.parametrize("partitions", [1, 4])
 def test_emitted_rows_are_those_of_the_log(freshet: Freshet, cluster: Cluster, partitions: int) -> None:
     """With stops and starts; the instants at which rows were made are the same in both."""
@@ -133,15 +142,9 @@ def test_kills_lose_no_row_and_give_none_twice(freshet: Freshet, cluster: Cluste
     emission.worker.until_done(emission.input)
     killed = emission.check()
 
-    # The same topic, by a worker that was left alone, to a topic of its own.
-    (tmp_path / "alone").mkdir()
-    quiet = Emission(Freshet(freshet.binary, tmp_path / "alone"), cluster, 1)
-    quiet.pipeline = emission.pipeline
-    quiet.worker = Worker(quiet.freshet, cluster, quiet.pipeline, *quiet.flags)
-    quiet.input = emission.input
+    quiet = alone(emission, tmp_path)
     quiet.until_done()
-    alone = quiet.check(created=True)
-    assert sorted((m.key, m.timeless) for m in killed) == sorted((m.key, m.timeless) for m in alone)
+    assert sorted((m.key, m.timeless) for m in killed) == sorted((m.key, m.timeless) for m in quiet.check(created=True))
 
 
 @real_only
@@ -159,8 +162,21 @@ def test_kills_while_partitions_are_idle(freshet: Freshet, cluster: Cluster) -> 
     emission.check(values=False)
 
 
+def check_corrections(emission: Emission) -> list[Emitted]:
+    """The newest emitted row of every event is the newest of the log, and that of a recount; none was emitted twice."""
+    messages = emission.read()
+    assert len({(m.key, m.value) for m in messages}) == len(messages)
+    expected = oracle.recount(emission.pipeline, {"s": emission.input.arrivals})
+    for view in emission.pipeline.views:
+        emitted = newest([as_logged(view, emission.pipeline, m) for m in messages if m.row["view"] == view.name])
+        compare_rows(emitted, newest(emission.worker.log.rows_with_corrections(view, generate.FIELDS)), "emitted rows", "the log")
+        compare_rows(without_flush(emitted), expected[view.name], "emitted rows")
+    assert len(messages) > sum(map(len, expected.values())) + 100
+    return messages
+
+
 def test_corrections_are_emitted_too(freshet: Freshet, cluster: Cluster) -> None:
-    """With `late: apply` the newest emitted row of every event is the newest of the log, and that of a recount."""
+    """With `late: apply`: rows and corrections of the log, of the same instants."""
     emission = Emission(freshet, cluster, 3, "--commit-interval", "30ms", pipeline=test_late.pipeline_of(360))
     lines = test_late.schedule(360, 3000)
     for start in range(0, 3000, 1000):
@@ -168,16 +184,32 @@ def test_corrections_are_emitted_too(freshet: Freshet, cluster: Cluster) -> None
         emission.worker.for_seconds(0.7)
     emission.input.flush()
     emission.worker.until_done(emission.input)
-    messages = emission.read()
-    assert len({(m.key, m.value) for m in messages}) == len(messages)
-    expected = oracle.recount(emission.pipeline, {"s": emission.input.arrivals})
+    messages = check_corrections(emission)
     for view in emission.pipeline.views:
         emitted = [as_logged(view, emission.pipeline, m) for m in messages if m.row["view"] == view.name]
         logged = emission.worker.log.rows_with_corrections(view, generate.FIELDS)
-        compare_rows(newest(emitted), newest(logged), "emitted rows", "the log")
-        compare_rows(without_flush(newest(emitted)), expected[view.name], "emitted rows")
         assert sorted((*position(r), r["created"]) for r in emitted) == sorted((*position(r), r["created"]) for r in logged)
-    assert len(messages) > sum(map(len, expected.values())) + 100
+
+
+@real_only
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_kills_lose_no_correction_and_give_none_twice(freshet: Freshet, cluster: Cluster, partitions: int, tmp_path: Path) -> None:
+    """What was corrected by one commit and emitted is not emitted again by the run that has to make it once more."""
+    seed = int(os.environ.get("FRESHET_SEED", str(partitions)))
+    print("seed", seed)
+    emission = Emission(freshet, cluster, partitions, "--commit-interval", "30ms", pipeline=test_late.pipeline_of(seed + 390))
+    kill_while_fed(emission, test_late.schedule(seed + 390, 6000), KILLS, random.Random(seed))
+    emission.input.flush()
+    emission.worker.until_done(emission.input, then=0.5)
+    killed = check_corrections(emission)
+
+    quiet = alone(emission, tmp_path)
+    quiet.until_done()
+    undisturbed = check_corrections(quiet)
+    for view in emission.pipeline.views:
+        rows = [newest([as_logged(view, emission.pipeline, m) for m in messages if m.row["view"] == view.name])
+                for messages in (killed, undisturbed)]
+        compare_rows(*rows, "the killed run", "the one left alone")
 
 
 def test_the_broker_goes_and_comes_back(freshet: Freshet) -> None:
