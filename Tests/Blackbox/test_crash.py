@@ -21,7 +21,8 @@ import pytest
 
 import generate
 import oracle
-from cluster import Cluster, Message
+from cluster import Cluster, Message, RealCluster
+from emitted import check_emitted, read_emitted
 from freshet import Freshet, Log, bits, compare_rows, original, position
 from pipeline import Feature, Pipeline, View, column
 from test_archive import check as check_archive
@@ -146,6 +147,18 @@ def same_rows(one: Log, other: Log, pipeline: Pipeline) -> None:
     assert dead(one) == dead(other)
 
 
+def emits(cluster: Cluster) -> list[str]:
+    """Rows go to a topic too, on real brokers: the mock has no transactions to speak of."""
+    return ["--emit", cluster.topic("crash_emitted", 2)] if isinstance(cluster, RealCluster) else []
+
+
+def check_outputs(worker: Worker) -> None:
+    """What readers of committed transactions have got is what the log has, each row once."""
+    if "--emit" in worker.command:
+        topic = worker.command[worker.command.index("--emit") + 1]
+        check_emitted(read_emitted(worker.cluster, topic, 2), worker.pipeline, worker.log, created=False, values=True)
+
+
 @pytest.mark.parametrize(("snapshots", "partitions"), [("final", 3), ("arrival", 1)])
 def test_run(freshet: Freshet, cluster: Cluster, snapshots: str, partitions: int) -> None:
     kills = KILLS * 3 // 8
@@ -156,7 +169,7 @@ def test_run(freshet: Freshet, cluster: Cluster, snapshots: str, partitions: int
     pipeline = pipeline_on(topic.name, f"crash_{topic.name}", snapshots)
     count = min(max(1_500, 40 * kills), 6_000 * partitions)
     producer = Producer(topic, rng, generate.schedule(rng.randrange(10**6), count, late=0.02, step=1_000_000), 0.5 * kills)
-    worker = Worker(freshet, cluster, pipeline)
+    worker = Worker(freshet, cluster, pipeline, *emits(cluster))
     killer = Killer(freshet, worker.command, rng)
     producer.start()
 
@@ -181,11 +194,14 @@ def test_run(freshet: Freshet, cluster: Cluster, snapshots: str, partitions: int
     killer.kill()
     worker.until_done(topic, then=0.5)
     check(worker.log, pipeline, topic)
+    check_outputs(worker)
 
     (freshet.directory / "alone").mkdir()
-    alone = Worker(Freshet(freshet.binary, freshet.directory / "alone"), cluster, replace(pipeline, name=f"alone_{topic.name}"))
+    alone = Worker(Freshet(freshet.binary, freshet.directory / "alone"), cluster, replace(pipeline, name=f"alone_{topic.name}"),
+                   *emits(cluster))
     alone.until_done(topic)
     same_rows(worker.log, alone.log, pipeline)
+    check_outputs(alone)
 
 
 def same_files(one: Path, other: Path, pipeline: Pipeline) -> None:
