@@ -47,19 +47,14 @@ struct Corrections {
 /// the one that would have been made had the event been there at once. All rows of a turn are made once, whatever the number of
 /// events that they now count.
 extension Shard {
-    /// Takes events out of the batch that was last located which its entities have already: where letters come twice, or their records
-    /// were read again and taken since. Where logs do not know which record an event is of, all stay.
-    public mutating func leaveOutKnown(_ batch: EventBatch) {
+    /// The events of the batch that was last located which its entities have already. Requires: logs know which record an event is of.
+    public func known(_ batch: EventBatch) -> [Int] {
         let layout = program.layout
-        guard program.feedsLetters, layout.isOrdered else { return }
-        var kept: [UInt32] = []
-        batch.keep { row in
-            let isKnown = table.entities[Int(located[row])].log.contains(
+        precondition(layout.isOrdered && located.count == batch.count, "events are known by their order")
+        return (0..<batch.count).filter { row in
+            table.entities[Int(located[row])].log.contains(
                 time: batch.times[row], partition: batch.partitions[row], offset: batch.offsets[row], layout)
-            if !isKnown { kept.append(located[row]) }
-            return !isKnown
         }
-        located = kept
     }
 
     /// Notes which events of the batch that was last located come behind rows that are out. False: none does.

@@ -19,8 +19,6 @@ public final class ViewProgram {
     public let visibility: Visibility?
     /// How far behind a watermark an event still enters; nil: it does not.
     private let lateReach: TimeSpan?
-    /// Whether events are those of dead letters.
-    let feedsLetters: Bool
     /// Whether rows that are out are made again when an event comes behind them that they count.
     public let corrects: Bool
     /// The instants at which a row may count an event, as microseconds from the event's time on: first and last of each range,
@@ -102,7 +100,6 @@ public final class ViewProgram {
     public init(_ plan: ViewPlan, source: SourcePlan, visibility: Visibility? = nil, feedsLetters: Bool = false) {
         self.plan = plan
         self.visibility = visibility
-        self.feedsLetters = feedsLetters
         lateReach = plan.lateReach ?? (feedsLetters ? plan.retention ?? .endless : nil)
         corrects = visibility == nil && lateReach != nil
         entityTypes = plan.entity.map { source.fields[$0].type }

@@ -67,27 +67,6 @@ public final class EventBatch {
         count += 1
     }
 
-    /// Keeps the events for which `body` is true, in their order.
-    public func keep(_ body: (Int) -> Bool) {
-        var kept = 0
-        for row in 0..<count where body(row) {
-            if kept < row {
-                times[kept] = times[row]
-                partitions[kept] = partitions[row]
-                offsets[kept] = offsets[row]
-                visibleFrom[kept] = visibleFrom[row]
-                hashes[kept] = hashes[row]
-                keys[kept] = keys[row]
-                for column in 0..<columnCount {
-                    words[column][kept] = words[column][row]
-                    valid[column][kept] = valid[column][row]
-                }
-            }
-            kept += 1
-        }
-        count = kept
-    }
-
     public func removeAll() {
         count = 0
         text.removeAll()

@@ -52,6 +52,15 @@ final class Dispatcher {
             let events = context.archiveBuffers.filled(task.records, source: task.index)
             threads[task.index % threads.count].inbox.send(.archive(events, source: task.index))
         }
+        try fillTurns(task)
+        for (index, thread) in threads.enumerated() {
+            thread.inbox.send(.turn(turns[index], watermarks: watermarks, timing: timing))
+            turns[index] = []
+        }
+    }
+
+    /// Takes a task's records as events into each thread's part of the turn.
+    private func fillTurns(_ task: SourceTask) throws(WorkerError) {
         try task.route(sliceCount: sliceCount) { view, slice in
             if slice < open[view].count, let batch = open[view][slice] { return batch }
             while open[view].count <= slice { open[view].append(nil) }
@@ -67,9 +76,16 @@ final class Dispatcher {
                 turns[thread(of: shard)].append(ShardEvents(shard: shard, events: batch))
             }
         }
+    }
+
+    /// Asks the shards for those of a task's records that they have already. The records are gone then. Waits for the answer.
+    func known(_ task: SourceTask, _ probe: LetterProbe) throws -> Set<LetterProbe.Origin> {
+        try fillTurns(task)
+        probe.ask(threads.count)
         for (index, thread) in threads.enumerated() {
-            thread.inbox.send(.turn(turns[index], watermarks: watermarks, timing: timing))
+            thread.inbox.send(.probe(turns[index], probe))
             turns[index] = []
         }
+        return try probe.wait(context.failure)
     }
 }

@@ -16,6 +16,8 @@ enum ShardMessage: @unchecked Sendable {
     case turn([ShardEvents], watermarks: [EventTime], timing: TurnTiming?)
     /// Rows that are asked for, in the order of their instants: sent before the watermarks pass those.
     case asks([ShardEvents])
+    /// Which of these events are there already? They are not applied.
+    case probe([ShardEvents], LetterProbe)
     /// The events of a source, for its archive.
     case archive(RowBuffer, source: Int)
     /// Contribute all changes up to here to a commit.

@@ -10,7 +10,7 @@ internal import Windows
 /// Some shards and the offline logs of their views, on a thread of their own: the loop of the engine.
 final class ShardThread: @unchecked Sendable {
     let inbox = Channel<ShardMessage>(capacity: Bounds.turnsWaiting)
-    private let context: ShardContext
+    let context: ShardContext
     private let index: Int
     private(set) var shards: [ShardID: ShardSeat] = [:]
     private(set) var views: [ViewSeat]
@@ -106,7 +106,7 @@ final class ShardThread: @unchecked Sendable {
     }
 
     @discardableResult
-    private func makeSeat(_ id: ShardID, _ state: Checkpoint.ShardState) -> ShardSeat {
+    func makeSeat(_ id: ShardID, _ state: Checkpoint.ShardState) -> ShardSeat {
         var shard = Shard(context.programs[id.view], slice: id.slice, hasColdEntities: context.hasStateAtStart)
         shard.finishedThrough = state.finishedThrough
         shard.expiredThrough = state.expiredThrough
@@ -140,6 +140,7 @@ final class ShardThread: @unchecked Sendable {
             context.archiveBuffers.put(events, source: source)
             try makeParts(all: false)
         case .asks(let batches): ask(batches)
+        case .probe(let batches, let probe): try answer(probe, batches)
         case .commit(let commit): try contribute(to: commit)
         case .committed(let kept): try committed(keeping: kept)
         case .read(let request):
@@ -165,7 +166,6 @@ final class ShardThread: @unchecked Sendable {
             if rows.room < batch.events.count { try flushRows(batch.shard.view) }
             seat.shard.locate(batch.events)
             try bring(seat, batch.shard)
-            seat.shard.leaveOutKnown(batch.events)
             if seat.shard.noteLate(batch.events, retracts: views[batch.shard.view].log == nil) {
                 corrected.append(batch.shard)
                 try retract(seat, batch.shard.view)
@@ -244,7 +244,7 @@ final class ShardThread: @unchecked Sendable {
         }
     }
 
-    private func bring(_ seat: ShardSeat, _ id: ShardID) throws {
+    func bring(_ seat: ShardSeat, _ id: ShardID) throws {
         guard !seat.shard.awaited.isEmpty else { return }
         guard let store = context.store else { preconditionFailure("logs are awaited, but nothing was ever stored") }
         try store.bring(&seat.shard, context.stored(id))

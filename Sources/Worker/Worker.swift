@@ -168,8 +168,9 @@ public final class Worker: @unchecked Sendable {
             store.restoreHorizons(checkpoint)
         }
         reachedAtStart = reached
-        waiters.set { [committer, threads, emission] in
+        waiters.set { [committer, threads, emission, letters = options.letters] in
             emission?.queue.close()
+            letters?.probe.wake()
             for thread in threads { thread.inbox.close() }
             committer.inbox.close()
             committer.wake()

@@ -184,6 +184,7 @@ extension LetterList.Entry {
 extension LetterFeed.Outcome {
     var text: String {
         var lines = ["\(fed) letters fed"]
+        if known > 0 { lines.append("\(known) are of records that were read again since, and applied") }
         if fedBefore > 0 { lines.append("\(fedBefore) were fed before") }
         for reason in RejectionReason.allCases {
             if let count = kept[reason] { lines.append("\(count) are dead letters still: \(reason.rawValue)") }

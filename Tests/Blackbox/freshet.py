@@ -8,6 +8,7 @@ import os
 import signal
 import struct
 import subprocess
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -87,6 +88,7 @@ class Running:
 
     def stop(self, timeout: float = 30) -> None:
         """SIGTERM; the worker drains, commits and exits 0."""
+        self.until_it_hears(timeout)
         assert self.process.poll() is None, f"the worker ended by itself:\n{self.tail()}"
         self.process.send_signal(signal.SIGTERM)
         try:
@@ -95,6 +97,16 @@ class Running:
             self.process.kill()
             raise
         assert status == 0, f"exit {status} after SIGTERM\n{self.tail()}"
+
+    def until_it_hears(self, timeout: float) -> None:
+        """A process that has not come to its first line yet is ended by any signal."""
+        deadline = time.monotonic() + timeout
+        while self.process.poll() is None and time.monotonic() < deadline:
+            status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
+            blocked = next(line for line in status.splitlines() if line.startswith("SigBlk:"))
+            if int(blocked.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
+                return
+            time.sleep(0.01)
 
     def tail(self) -> str:
         return self.errors.read_text(errors="replace")[-4000:]

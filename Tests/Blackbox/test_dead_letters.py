@@ -14,6 +14,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import generate
@@ -224,8 +225,7 @@ def test_what_no_window_reaches_stays(freshet: Freshet) -> None:
 def test_topics_headers_and_letters_that_come_twice(freshet: Freshet, cluster: Cluster) -> None:
     topic, letters = Topic(cluster, 3), cluster.topic("letters", 2)
     lines = spoil(generate.schedule(12, 1_600), random.Random(5))
-    broken = pipeline_of(BROKEN, topic=topic.name, name=f"letters_{topic.name}")
-    mended = pipeline_of(MENDED, topic=topic.name, name=broken.name)
+    broken, mended = (with_archive(pipeline_of(fields, topic=topic.name, name=f"letters_{topic.name}")) for fields in (BROKEN, MENDED))
 
     def produce(lines: list[bytes]) -> None:
         for line in lines:
@@ -241,6 +241,7 @@ def test_topics_headers_and_letters_that_come_twice(freshet: Freshet, cluster: C
     worker = Worker(freshet, cluster, broken, "--dead-letters", letters, "--commit-interval", "50ms")
     produce(lines[:800])
     worker.until_done(topic)
+    first = list(topic.ends)
     # What was sent since the last commit is sent again.
     produce(lines[800:])
     late = list(worker.command)
@@ -273,6 +274,8 @@ def test_topics_headers_and_letters_that_come_twice(freshet: Freshet, cluster: C
     worker.until_done(topic)
     said = freshet.run(*retry).stdout.decode()
     assert "yet to read" not in said
+    again = [p for p, reason in expected.items() if reason != "malformed" and p[1] >= first[p[0]]]
+    assert f"\n{len(again)} are of records that were read again since, and applied" in said and again
     assert "\n0 letters fed" in "\n" + freshet.run(*retry).stdout.decode()
     fed = [d for d in listed() if d["fed"]]
     assert {(d["partition"], d["offset"]) for d in fed} == {place for place, reason in expected.items() if reason != "malformed"}
@@ -285,8 +288,36 @@ def test_topics_headers_and_letters_that_come_twice(freshet: Freshet, cluster: C
     assert cluster.producer.flush(30) == 0
     worker = Worker(freshet, cluster, mended, "--dead-letters", letters)
     worker.until_done(topic)
+    # Whoever was applied was so once: in the archive, by the counter, in all rows.
+    applied = sorted((e.partition, e.offset) for e in oracle.apply(mended.sources[0], topic.arrivals, views=mended.views)[0])
+    with duckdb.connect() as connection:
+        found = connection.execute(f"""select partition, "offset" from read_parquet('{worker.log.path}/_events/s/*/*.parquet', union_by_name = true)
+            where not starts_with(customer, '{FLUSH}') order by all""").fetchall()
+    assert found == applied
+    assert f"source s: {len(applied) + 3} events applied".encode() in freshet.run(*retry).stderr
     for view, rows in zip(mended.views, oracle.recount(mended, {"s": topic.arrivals}).values()):
         compare_rows(without_flush(newest(worker.log.rows_with_corrections(view, mended.sources[0].fields))), rows)
+
+
+def with_archive(pipeline: Pipeline) -> Pipeline:
+    return replace(pipeline, sources=tuple(replace(source, archive=True) for source in pipeline.sources))
+
+
+def test_a_state_whose_rows_are_emitted(freshet: Freshet, cluster: Cluster) -> None:
+    """Its letters are refused: their rows belong into no transaction, since no position of a partition says whether they were in one."""
+    topic = Topic(cluster, 1)
+    pipeline = pipeline_of(BROKEN, topic=topic.name, name=f"emits_{topic.name}")
+    topic.produce([line for line in spoil(generate.schedule(15, 200), random.Random(7)) if line != b"{broken"])
+    worker = Worker(freshet, cluster, pipeline, "--emit", cluster.topic("emitted", 1))
+    worker.until_done(topic)
+    rows = worker.log.rows_with_corrections(pipeline.views[0], pipeline.sources[0].fields)
+    mended = freshet.write(pipeline_of(MENDED, topic=topic.name, name=pipeline.name), "mended.yaml")
+    retry = ("dead-letters", mended, "--log", worker.log.path, "--state", worker.state, "--retry")
+    said = freshet.run(*retry, expect=1).stderr.decode()
+    assert "the state's rows go to topic emitted" in said and "--emit" in said
+    assert worker.log.rows_with_corrections(pipeline.views[0], pipeline.sources[0].fields) == rows
+    listed = freshet.run("dead-letters", mended, "--log", worker.log.path, "--state", worker.state, "--json").stdout.splitlines()
+    assert listed and all(json.loads(line)["fed"] is None for line in listed)
 
 
 def test_refusals(freshet: Freshet, cluster: Cluster) -> None:

@@ -26,6 +26,9 @@ public final class LetterFeed: @unchecked Sendable {
     public let filter: LetterFilter
     /// When it began, by the wall clock: what it marks has this instant.
     let startedAt = Clock.now()
+    let probe = LetterProbe()
+    /// Letters whose records are at hand and not sent on yet, in the order in which they came.
+    fileprivate var taken: [Taken] = []
     /// Those of the letters that changed something since the last commit, and those of that commit, which may be on its way still.
     private var marks: [LetterID: LetterMark] = [:]
     private var committing: [LetterID: LetterMark] = [:]
@@ -33,6 +36,8 @@ public final class LetterFeed: @unchecked Sendable {
     public struct Outcome: Sendable {
         /// Applied now.
         public var fed = 0
+        /// Of records that were read again and applied after the letter was sent.
+        public var known = 0
         /// Applied by an earlier feed.
         public var fedBefore = 0
         /// Dead letters still, by the reason of now.
@@ -43,6 +48,15 @@ public final class LetterFeed: @unchecked Sendable {
         public var unknown = 0
         /// What is no dead letter.
         public var unreadable = 0
+    }
+
+    struct Taken {
+        let letter: DeadLetter
+        let source: Int
+        let limit: EventTime
+        let reached: EventTime
+
+        var id: LetterID { LetterID(source: letter.source, partition: letter.partition, offset: letter.offset) }
     }
 
     public internal(set) var outcome = Outcome()
@@ -59,7 +73,7 @@ public final class LetterFeed: @unchecked Sendable {
 
     func add(_ id: LetterID, kept: Rejection?) {
         marks[id] = LetterMark(at: startedAt, kept: kept)
-        if let kept { outcome.kept[kept.reason, default: 0] += 1 } else { outcome.fed += 1 }
+        if let kept { outcome.kept[kept.reason, default: 0] += 1 }
     }
 
     /// The marks for the commit that begins now. Requires: the one before is durable.
@@ -111,7 +125,7 @@ extension Worker {
             if feed.filter.takes(letter) { try take(letter, feed, store) }
             return true
         }
-        try sendLetters()
+        try sendLetters(feed)
         try finishReading()
     }
 
@@ -133,21 +147,40 @@ extension Worker {
             feed.outcome.ahead += 1
             return
         }
-        if task.isFull || task.records.text.count >= Bounds.batchBytes { try sendLetters() }
+        if task.isFull || task.records.text.count >= Bounds.batchBytes { try sendLetters(feed) }
         let reached = max(reachedAtStart[task.index], task.lastWatermark)
         let wall = context.wall.now()
-        let rejection = task.feed(letter, limit: min(letter.timestamp ?? wall, wall) + task.plan.maxAhead, reached: reached)
+        let taken = LetterFeed.Taken(
+            letter: letter, source: task.index, limit: min(letter.timestamp ?? wall, wall) + task.plan.maxAhead, reached: reached)
+        let rejection = task.feed(letter, limit: taken.limit, reached: reached)
         feed.add(id, kept: rejection)
+        if rejection == nil { feed.taken.append(taken) }
         hasChanges = true
         guard feed.markCount >= Bounds.lettersMarked else { return }
-        try sendLetters()
+        try sendLetters(feed)
         try commit?.waitUntilDurable(failure)
         commit = nil
         if feed.markCount >= Bounds.lettersMarked { try beginCommit(isLast: false) }
     }
 
-    private func sendLetters() throws {
-        for task in tasks where task.records.count > 0 { try dispatch(task) }
+    private func sendLetters(_ feed: LetterFeed) throws {
+        for task in tasks where task.records.count > 0 {
+            var taken = feed.taken.filter { $0.source == task.index }
+            if feed.letters.mayRepeat {
+                let known = try dispatcher.known(task, feed.probe)
+                let count = taken.count
+                taken.removeAll { known.contains(LetterProbe.Origin(partition: $0.letter.partition, offset: $0.letter.offset)) }
+                feed.outcome.known += count - taken.count
+                for taken in taken {
+                    let rejection = task.feed(taken.letter, limit: taken.limit, reached: taken.reached)
+                    precondition(rejection == nil, "a letter is decoded alike each time")
+                }
+            }
+            for (row, taken) in taken.enumerated() { task.count(taken.letter, row) }
+            feed.outcome.fed += taken.count
+            if task.records.count > 0 { try dispatch(task) }
+        }
+        feed.taken.removeAll(keepingCapacity: true)
         try endTurn()
     }
 }

@@ -4,7 +4,8 @@ internal import Records
 
 /// Dead letters in place of records.
 extension SourceTask {
-    /// Takes the record of a dead letter at the place where it was, as if it came late now; gives what keeps it out still.
+    /// Takes the record of a dead letter at the place where it was, as if it came late now; gives what keeps it out still. It is not
+    /// counted yet.
     ///
     /// - Parameters:
     ///   - limit: as of `accept`.
@@ -20,15 +21,19 @@ extension SourceTask {
             return rejection
         }
         let time = EventTime(microseconds: records.times[row])
+        late.append(LateRecord(row: row, watermark: reached))
+        place(row, time, letter.partition, letter.offset, letter.timestamp)
+        return nil
+    }
+
+    /// Counts a letter whose record is among those at hand, at this row, and is going to be applied.
+    func count(_ letter: DeadLetter, _ row: Int) {
         applied += 1
         if let reason = RejectionReason(rawValue: letter.reason) {
             let counter = SourceTask.counter(reason)
             if rejected[counter] > 0 { rejected[counter] -= 1 }
         }
-        if letter.isLate(time) { lateApplied += 1 }
-        late.append(LateRecord(row: row, watermark: reached))
-        place(row, time, letter.partition, letter.offset, letter.timestamp)
-        return nil
+        if letter.isLate(EventTime(microseconds: records.times[row])) { lateApplied += 1 }
     }
 
     /// What a full replay would set aside is set aside here: the lateness of a record is that of the place where it was.
