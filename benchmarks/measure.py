@@ -29,8 +29,11 @@ def adopt_orphans():
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def run(command, timeout=None, environment=None, folder=None):
-    """The command in a session of its own; past `timeout` seconds, it and its children are ended."""
+def run(command, timeout=None, environment=None, folder=None, idle=None):
+    """The command in a session of its own; past `timeout` seconds, it and its children are ended.
+
+    `idle`: for what goes on by itself: after so many seconds in which it did next to nothing it is asked to end.
+    """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.monotonic()
         process = subprocess.Popen(
@@ -45,6 +48,8 @@ def run(command, timeout=None, environment=None, folder=None):
         timer = threading.Timer(timeout, end) if timeout else None
         if timer:
             timer.start()
+        if idle:
+            threading.Thread(target=_stop_when_idle, args=(process.pid, idle), daemon=True).start()
         # With the children that it waited for.
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - start
@@ -60,6 +65,26 @@ def run(command, timeout=None, environment=None, folder=None):
             status=process.returncode, timed_out=expired.is_set(),
             cpu_seconds=sum(usage.ru_utime + usage.ru_stime for usage in usages), wall_seconds=wall,
             peak_bytes=max(usage.ru_maxrss for usage in usages) * 1024, output=texts[0], errors=texts[1])
+
+
+def _stop_when_idle(pid, seconds):
+    """Asks a process to end once it takes less than a fiftieth of a core. A start is no idleness: that is over within `seconds`."""
+    try:
+        before = _cpu_ticks(pid)
+        while True:
+            time.sleep(seconds)
+            now = _cpu_ticks(pid)
+            if now - before < os.sysconf("SC_CLK_TCK") * seconds / 50:
+                return os.kill(pid, signal.SIGTERM)
+            before = now
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # it has ended
+
+
+def _cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def _signal(group, number):

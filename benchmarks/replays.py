@@ -43,6 +43,16 @@ def from_topic(pipeline, brokers, *options, **settings):
     return run
 
 
+def live(pipeline, brokers, *options):
+    """`run` over all that a topic holds, with a state and a log."""
+    with tempfile.TemporaryDirectory(dir=WORK) as folder:
+        run = measure.run([FRESHET, "run", pipeline, "--brokers", brokers, "--state", f"{folder}/state", "--log", f"{folder}/log",
+                           *options], idle=3)
+    if run.status != 0:
+        raise Failed(f"freshet run {pipeline}: status {run.status}\n{run.errors[-2000:]}")
+    return run
+
+
 def join(pipeline, path, spine, timeout=None):
     """A training join of every event of the file, Parquet in and out."""
     with tempfile.TemporaryDirectory(dir=WORK) as folder:
@@ -100,6 +110,15 @@ def table(input_file, quick, large):
     with topics.filled(standard) as brokers:
         add("W1, from a topic of 100 partitions, --discard", cases.count_lines(standard),
             [from_topic(W1, brokers) for _ in range(rounds)])
+        # By turns; each to a topic of its own, and under a name of its own.
+        kept, emitted = [], []
+        for turn in range(min(rounds, 3)):
+            kept.append(live(W1, brokers))
+            emitted.append(live(W1, brokers, "--emit", f"rows_{turn}"))
+        for name, runs in [("W1, run with --state and --log, from that topic", kept), ("the same, with --emit", emitted)]:
+            add(name, cases.count_lines(standard), runs)
+            # Its end was waited for.
+            result.find(name).update(rate=None)
     for name, pipeline, how in [("W1, --discard", W1, discard), ("W1, --log", W1, with_log)]:
         result.find(name).update(_counts(pipeline, how))
     return result

@@ -45,7 +45,7 @@ public final class RowBuffer {
     }
 
     /// The words of the columns of `entity`, and the columns of `values`, once more without their arrays.
-    let entityWords: Lane<Lane<Int64>>
+    public let entityWords: Lane<Lane<Int64>>
     public let valueWords: Lane<Lane<Int64>>
     public let valueValid: Lane<Lane<UInt8>>
 

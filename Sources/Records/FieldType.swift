@@ -1,5 +1,5 @@
 /// The type of a source's field, of an expression and of a feature's value.
-public enum FieldType: Hashable, Sendable {
+public enum FieldType: Hashable, Sendable, BitwiseCopyable {
     case string
     case int64
     case double

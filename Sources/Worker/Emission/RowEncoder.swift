@@ -10,46 +10,70 @@ final class RowEncoder {
     /// Members of every object that are not columns.
     static let ownMembers = ["pipeline", "version", "view"]
 
-    private struct Member {
+    /// Without references: a row has dozens.
+    private struct Member: BitwiseCopyable {
         let type: FieldType
-        /// `,"name":`
-        let name: [UInt8]
-
-        init(_ name: String, _ type: FieldType) {
-            self.type = type
-            var bytes = Array(",".utf8)
-            JSONText.append(name, to: &bytes)
-            bytes.append(UInt8(ascii: ":"))
-            self.name = bytes
-        }
+        /// Where `,"name":` lies in `names`.
+        let name: TextReference
     }
 
-    private let head: [UInt8]
-    private let entity: [Member]
-    private let values: [Member]
-    private let eventTimestamp = Member("event_timestamp", .timestamp)
-    private let created = Member("created", .timestamp)
-    private let partition = Member("partition", .int64)
-    private let offset = Member("offset", .int64)
+    /// What stands before the first member, and before each.
+    private var names: TextArena
+    private let head: TextReference
+    private let entityCount: Int
+    private let entity: Lane<Member>
+    private let valueCount: Int
+    private let values: Lane<Member>
+    private let eventTimestamp: Member
+    private let created: Member
+    private let partition: Member
+    private let offset: Member
     private let textEntity: [Int]
     private let textValues: [Int]
     /// What a row takes at most beside the bytes of its strings.
     private let bytesMax: Int
 
     init(_ program: ViewProgram, source: SourcePlan, pipeline: String, version: Int) {
-        var head = Array(#"{"pipeline":"#.utf8)
-        JSONText.append(pipeline, to: &head)
-        head += #","version":\#(version),"view":"#.utf8
-        JSONText.append(program.plan.name, to: &head)
-        self.head = head
-        let fields = zip(program.plan.entity, program.entityTypes)
-        entity = fields.map { Member(source.fields[$0].name, $1) }
-        values = zip(program.plan.values, program.valueTypes).map { Member($0.name, $1) }
+        var text = Array(#"{"pipeline":"#.utf8)
+        JSONText.append(pipeline, to: &text)
+        text += #","version":\#(version),"view":"#.utf8
+        JSONText.append(program.plan.name, to: &text)
+        head = TextReference(offset: 0, length: text.count)
+        func member(_ name: String, _ type: FieldType) -> Member {
+            let start = text.count
+            text.append(UInt8(ascii: ","))
+            JSONText.append(name, to: &text)
+            text.append(UInt8(ascii: ":"))
+            return Member(type: type, name: TextReference(offset: start, length: text.count - start))
+        }
+        let entity = zip(program.plan.entity, program.entityTypes).map { member(source.fields[$0].name, $1) }
+        let values = zip(program.plan.values, program.valueTypes).map { member($0.name, $1) }
+        eventTimestamp = member("event_timestamp", .timestamp)
+        created = member("created", .timestamp)
+        partition = member("partition", .int64)
+        offset = member("offset", .int64)
         textEntity = entity.indices.filter { program.entityTypes[$0] == .string }
         textValues = values.indices.filter { program.valueTypes[$0] == .string }
         let keyBytes = entity.reduce(2) { $0 + JSONValue.bytesMax($1.type) + 1 }
-        let members = [eventTimestamp, created, partition, offset] + entity + values
-        bytesMax = members.reduce(keyBytes + head.count + 1) { $0 + $1.name.count + JSONValue.bytesMax($1.type) }
+        bytesMax = (entity + values + [eventTimestamp, created, partition, offset])
+            .reduce(keyBytes + text.count + 1) { $0 + JSONValue.bytesMax($1.type) }
+        entityCount = entity.count
+        valueCount = values.count
+        self.entity = RowEncoder.lane(entity)
+        self.values = RowEncoder.lane(values)
+        names = TextArena(capacity: text.count)
+        unsafe text.withUnsafeBytes { unsafe _ = names.append($0) }
+    }
+
+    private static func lane(_ members: [Member]) -> Lane<Member> {
+        let lane = Lane<Member>.allocate(members.count)
+        for (index, member) in members.enumerated() { lane[index] = member }
+        return lane
+    }
+
+    deinit {
+        entity.deallocate()
+        values.deallocate()
     }
 
     /// Encodes rows from `first` on until all are or the batch is large enough; gives the first that is not.
@@ -73,7 +97,7 @@ final class RowEncoder {
     private func textBytesMax(_ rows: RowBuffer, _ row: Int) -> Int {
         var length = 0
         // In the key and in the value.
-        for index in textEntity { length += 2 * TextReference(word: rows.entity[index].words[row]).length }
+        for index in textEntity { length += 2 * TextReference(word: rows.entityWords[index][row]).length }
         for index in textValues where rows.valueValid[index][row] != 0 {
             length += TextReference(word: rows.valueWords[index][row]).length
         }
@@ -82,13 +106,12 @@ final class RowEncoder {
 
     @unsafe
     private func writeKey(_ rows: RowBuffer, _ row: Int, to out: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
-        let first = rows.entity[0].words[row]
-        guard entity.count == 1 else {
+        let first = rows.entityWords[0][row]
+        guard entityCount == 1 else {
             var end = unsafe out
-            for index in entity.indices {
+            for index in 0..<entityCount {
                 unsafe end.pointee = UInt8(ascii: index == 0 ? "[" : ",")
-                unsafe end = unsafe JSONValue.write(
-                    rows.entity[index].words[row], entity[index].type, rows.text, to: end + 1)
+                unsafe end = unsafe JSONValue.write(rows.entityWords[index][row], entity[index].type, rows.text, to: end + 1)
             }
             unsafe end.pointee = UInt8(ascii: "]")
             return unsafe end + 1
@@ -111,36 +134,38 @@ final class RowEncoder {
     private func writeValue(
         _ rows: RowBuffer, _ row: Int, _ made: Int64, to out: UnsafeMutablePointer<UInt8>
     ) -> UnsafeMutablePointer<UInt8> {
-        var end = unsafe RowEncoder.copy(head, to: out)
-        func member(_ member: Member, _ word: Int64) {
-            unsafe end = unsafe RowEncoder.copy(member.name, to: end)
-            unsafe end = unsafe JSONValue.write(word, member.type, rows.text, to: end)
-        }
-        for index in entity.indices { member(entity[index], rows.entity[index].words[row]) }
-        member(eventTimestamp, rows.times[row])
-        member(created, made)
-        for index in values.indices {
+        var end = unsafe copy(head, to: out)
+        for index in 0..<entityCount { unsafe end = unsafe write(entity[index], rows.entityWords[index][row], rows, to: end) }
+        unsafe end = unsafe write(eventTimestamp, rows.times[row], rows, to: end)
+        unsafe end = unsafe write(created, made, rows, to: end)
+        for index in 0..<valueCount {
             if rows.valueValid[index][row] != 0 {
-                member(values[index], rows.valueWords[index][row])
+                unsafe end = unsafe write(values[index], rows.valueWords[index][row], rows, to: end)
             } else {
-                unsafe end = unsafe RowEncoder.copy(values[index].name, to: end)
+                unsafe end = unsafe copy(values[index].name, to: end)
                 unsafe end.update(from: RowEncoder.null.utf8Start, count: 4)
                 unsafe end += 4
             }
         }
-        member(partition, rows.partitions[row])
-        member(offset, rows.offsets[row])
+        unsafe end = unsafe write(partition, rows.partitions[row], rows, to: end)
+        unsafe end = unsafe write(offset, rows.offsets[row], rows, to: end)
         unsafe end.pointee = UInt8(ascii: "}")
         return unsafe end + 1
+    }
+
+    @unsafe @inline(__always)
+    private func write(
+        _ member: Member, _ word: Int64, _ rows: RowBuffer, to out: UnsafeMutablePointer<UInt8>
+    ) -> UnsafeMutablePointer<UInt8> {
+        unsafe JSONValue.write(word, member.type, rows.text, to: copy(member.name, to: out))
     }
 
     private static let null: StaticString = "null"
 
     @unsafe @inline(__always)
-    private static func copy(_ bytes: [UInt8], to out: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
-        unsafe bytes.withUnsafeBufferPointer { bytes in
-            unsafe out.update(from: bytes.baseAddress!, count: bytes.count)
-            return unsafe out + bytes.count
-        }
+    private func copy(_ name: TextReference, to out: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
+        let bytes = unsafe names.bytes(name)
+        unsafe UnsafeMutableRawBufferPointer(start: out, count: bytes.count).copyMemory(from: bytes)
+        return unsafe out + bytes.count
     }
 }
