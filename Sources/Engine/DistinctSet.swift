@@ -33,7 +33,14 @@ struct DistinctSet: ~Copyable {
             reserve(high &- low)
             guard column.kind != .presence else { return true }
             let words = chunk.words(column, layout)
+            // A chunk's dictionary has each text once.
+            var inserted: UInt64 = 0
             for row in low..<high where chunk.isValid(row, column, layout) {
+                if words.isCoded {
+                    let bit: UInt64 = 1 << UInt64(words.code(row))
+                    if inserted & bit != 0 { continue }
+                    inserted |= bit
+                }
                 if column.kind == .text {
                     insert(LoggedText(word: words[row]), in: chunk)
                 } else {

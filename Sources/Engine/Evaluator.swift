@@ -183,7 +183,8 @@ public struct Evaluator: ~Copyable {
         var hasNewest = false
         var doublesFrom = end
         var distinctFrom = end
-        var extremes: (from: LogPosition, least: LogRow?, greatest: LogRow?) = (end, nil, nil)
+        var extremes = TextExtremes()
+        var extremesFrom = end
         for index in 0..<column.outputCount {
             let output = column.outputs[index]
             let edge = scratch.place(output.window, in: log)
@@ -215,9 +216,13 @@ public struct Evaluator: ~Copyable {
                 case .integer, .presence:
                     continue
                 case .text:
-                    widen(&extremes, column, log, edge, layout)
+                    if edge != extremesFrom {
+                        log.addTextExtremes(
+                            column.column, from: edge, to: extremesFrom, memo: output.number, to: &extremes, layout)
+                        extremesFrom = edge
+                    }
                     let extreme = output.function == .min ? extremes.least : extremes.greatest
-                    store(value(of: extreme, column, layout, rows), output, rows, row)
+                    store(extreme.map { text($0.text, in: $0.chunk, rows) } ?? .null, output, rows, row)
                 case .double:
                     walkDoubles(column, log, edge, output.number, &doublesFrom, end, layout)
                     store(doubles.lower(output.function), output, rows, row)
@@ -246,28 +251,6 @@ public struct Evaluator: ~Copyable {
         walked = edge
     }
 
-    private func widen(
-        _ extremes: inout (from: LogPosition, least: LogRow?, greatest: LogRow?), _ column: ViewProgram.ColumnPass,
-        _ log: TimeLog, _ edge: LogPosition, _ layout: LogLayout
-    ) {
-        guard edge != extremes.from else { return }
-        let logged = layout.column(column.column)
-        func compare(_ a: LogRow, _ b: LogRow) -> Int {
-            Chunk.compare(
-                LoggedText(word: a.chunk.words(logged, layout)[a.row]), in: a.chunk,
-                LoggedText(word: b.chunk.words(logged, layout)[b.row]), in: b.chunk)
-        }
-        log.forEachPiece(from: edge, to: extremes.from, layout) { chunk, low, high in
-            for index in low..<high where chunk.isValid(index, logged, layout) {
-                let row = LogRow(chunk: chunk, row: index)
-                if extremes.least.map({ compare(row, $0) < 0 }) ?? true { extremes.least = row }
-                if extremes.greatest.map({ compare(row, $0) > 0 }) ?? true { extremes.greatest = row }
-            }
-            return true
-        }
-        extremes.from = edge
-    }
-
     /// The value that one event has in a column, as the row shows it.
     private func value(
         of event: LogRow?, _ column: ViewProgram.ColumnPass, _ layout: LogLayout, _ rows: RowBuffer
@@ -276,11 +259,13 @@ public struct Evaluator: ~Copyable {
         guard column.kind != .presence else { return .null }
         let word = event.chunk.words(layout.column(column.column), layout)[event.row]
         switch column.kind {
-        case .text:
-            let text = unsafe event.chunk.withBytes(LoggedText(word: word)) { unsafe rows.text.append($0) }
-            return LoweredValue(word: text.word)
+        case .text: return text(LoggedText(word: word), in: event.chunk, rows)
         case .integer: return Moments.lower(word, scale: column.scale)
         case .double, .presence: return LoweredValue(word: word)
         }
+    }
+
+    private func text(_ text: LoggedText, in chunk: Chunk, _ rows: RowBuffer) -> LoweredValue {
+        LoweredValue(word: unsafe chunk.withBytes(text) { unsafe rows.text.append($0) }.word)
     }
 }

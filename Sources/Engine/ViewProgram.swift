@@ -111,10 +111,7 @@ public final class ViewProgram {
         }
         let olderShift: Int64 = plan.bounds == .closed || plan.bounds == .closedOpen ? 1 : 0
         let newerShift: Int64 = plan.bounds == .open || plan.bounds == .closedOpen ? 1 : 0
-        let summarized = columns.indices.filter {
-            (columns[$0].kind == .integer || columns[$0].kind == .double)
-                && !columns[$0].needs.isDisjoint(with: [.sum, .squares, .extremes])
-        }
+        let summarized = columns.indices.filter { LogLayout.isSummarized(columns[$0].kind, columns[$0].needs) }
         let windowCount = windowsOf.reduce(0) { $0 + $1.count }
         let layout = LogLayout(
             columns, memoCount: windowCount * summarized.count, hintCount: windowCount + windowsOf.count,

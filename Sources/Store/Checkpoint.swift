@@ -83,7 +83,8 @@ public struct Checkpoint: Equatable, Sendable {
         sources = Array(repeating: Source(), count: sourceCount)
     }
 
-    static let format: UInt8 = 4
+    /// Goes up with the format of the logs too: a state of another one is refused at the start, not at an entity's first event.
+    static let format: UInt8 = 5
 
     func encode(into writer: inout ByteWriter) {
         writer.append(Checkpoint.format)
@@ -125,9 +126,7 @@ public struct Checkpoint: Equatable, Sendable {
     }
 
     init(decoding reader: inout ByteReader) throws(CorruptBytes) {
-        let format = try reader.read(UInt8.self)
-        // The format before knew no emission.
-        guard format == Checkpoint.format || format == 3 else { throw CorruptBytes() }
+        guard try reader.read(UInt8.self) == Checkpoint.format else { throw CorruptBytes() }
         plan = try Checkpoint.bytes(&reader)
         let slices = try reader.readVarint()
         guard slices > 0, slices <= UInt64(ShardID.sliceMax) else { throw CorruptBytes() }
@@ -160,7 +159,6 @@ public struct Checkpoint: Equatable, Sendable {
         }
         offlineLog = try Checkpoint.bytes(&reader)
         deadLetterBytes = try reader.readVarint()
-        guard format == Checkpoint.format else { return }
         switch try reader.read(UInt8.self) {
         case 0: break
         case let kind where kind <= 2:

@@ -9,14 +9,15 @@ internal import Windows
 ///                                                                      one of many, with so many chunk rows and tiles rows
 ///     chunk row:  newest time i64 | format u8 | chunk body
 ///     tiles row:  newest time i64 | tiles format u8 | tiles body: see `LogCodec+Tiles`
-///     chunk body: events varint | first time i64 | step to the next time varint …
-///                 where the order matters: partition zigzag …, step to the offset zigzag …
+///     chunk body: events varint | first time i64 | of more than one: unit of the steps u8, see `TimeUnit` | steps to the next times
+///                 where the order matters: offsets | partitions
 ///                 per column: 0 no value, 1 a value in every event, 2 | bits, 8 a byte
-///                             the values there are: zigzag; double 8 bytes; text varint length | bytes
+///                             the values there are: integers as numbers; doubles 8 bytes each; texts
 ///
+/// Steps, offsets and partitions are numbers; for those and for texts see `LogCodec+Columns`.
 /// Numbers are little endian. The newest time comes first because the store's expiry filter reads it there.
 enum LogCodec {
-    static let format: UInt8 = 3
+    static let format: UInt8 = 4
 
     enum Head: UInt8 { case oneChunk, manyChunks }
 
@@ -45,56 +46,72 @@ enum LogCodec {
         let count = chunk.count
         writer.append(varint: UInt64(count))
         guard count > 0 else { return }
-        var last = chunk.time(0, layout)
-        writer.append(last)
-        for row in 1..<max(1, count) {
-            let time = chunk.time(row, layout)
-            writer.append(varint: UInt64(bitPattern: time &- last))
-            last = time
-        }
-        if layout.isOrdered {
-            for row in 0..<count { writer.append(zigzag: Int64(chunk.partition(row, layout))) }
-            var last: Int64 = 0
-            for row in 0..<count {
-                let offset = chunk.offset(row, layout)
-                writer.append(zigzag: offset &- last)
-                last = offset
+        withNumbers { numbers in
+            writer.append(chunk.time(0, layout))
+            if count > 1 {
+                let unit = chunk.copySteps(to: numbers, layout)
+                writer.append(unit.rawValue)
+                encode(numbers, count: count - 1, into: &writer)
+            }
+            if layout.isOrdered {
+                chunk.copyOffsets(to: numbers, layout)
+                encode(numbers, count: count, into: &writer)
+                chunk.copyPartitions(to: numbers, layout)
+                encode(numbers, count: count, into: &writer)
+            }
+            for index in 0..<layout.columnCount {
+                encode(layout.column(index), of: chunk, numbers, layout, into: &writer)
             }
         }
-        for index in 0..<layout.columnCount { encode(layout.column(index), of: chunk, layout, into: &writer) }
     }
 
-    private static func encode(_ column: LogLayout.Column, of chunk: Chunk, _ layout: LogLayout, into writer: inout ByteWriter) {
+    private static func encode(
+        _ column: LogLayout.Column, of chunk: Chunk, _ numbers: Lane<Int64>, _ layout: LogLayout, into writer: inout ByteWriter
+    ) {
         let count = chunk.count
-        let isWhole = chunk.isWhole(column)
-        if isWhole {
+        if chunk.isWhole(column) {
             writer.append(UInt8(1))
-        } else {
-            var isEmpty = true
-            for row in 0..<count where chunk.isValid(row, column, layout) { isEmpty = false }
-            writer.append(UInt8(isEmpty ? 0 : 2))
-            if isEmpty { return }
-            for first in stride(from: 0, to: count, by: 8) {
-                var bits: UInt8 = 0
-                for row in first..<min(count, first + 8) where chunk.isValid(row, column, layout) {
-                    bits |= 1 << UInt8(row - first)
-                }
-                writer.append(bits)
+            if column.kind == .integer {
+                chunk.copyIntegers(column, to: numbers, layout)
+                return encode(numbers, count: count, into: &writer)
             }
+            for row in 0..<count { numbers[row] = Int64(row) }
+            return encode(column, of: chunk, rows: numbers, count: count, layout, into: &writer)
         }
-        guard column.kind != .presence else { return }
-        let words = chunk.words(column, layout)
-        for row in 0..<count where isWhole || chunk.isValid(row, column, layout) {
-            switch column.kind {
-            case .integer: writer.append(zigzag: words[row])
-            case .double: writer.append(words[row])
-            case .text:
-                unsafe chunk.withBytes(LoggedText(word: words[row])) {
-                    writer.append(varint: UInt64($0.count))
-                    unsafe writer.append($0)
-                }
-            case .presence: break
+        var valid = 0
+        for row in 0..<count where chunk.isValid(row, column, layout) {
+            numbers[valid] = Int64(row)
+            valid += 1
+        }
+        writer.append(UInt8(valid == 0 ? 0 : 2))
+        if valid == 0 { return }
+        var next = 0
+        for first in stride(from: 0, to: count, by: 8) {
+            var bits: UInt8 = 0
+            while next < valid && numbers[next] < Int64(first + 8) {
+                bits |= 1 << UInt8(numbers[next] - Int64(first))
+                next += 1
             }
+            writer.append(bits)
+        }
+        encode(column, of: chunk, rows: numbers, count: valid, layout, into: &writer)
+    }
+
+    /// The values of some of the events, whose rows are spent.
+    private static func encode(
+        _ column: LogLayout.Column, of chunk: Chunk, rows: Lane<Int64>, count: Int, _ layout: LogLayout,
+        into writer: inout ByteWriter
+    ) {
+        switch column.kind {
+        case .presence: break
+        case .integer:
+            let words = chunk.words(column, layout)
+            for index in 0..<count { rows[index] = words[Int(rows[index])] }
+            encode(rows, count: count, into: &writer)
+        case .double:
+            let words = chunk.words(column, layout)
+            for index in 0..<count { writer.append(words[Int(rows[index])]) }
+        case .text: encodeTexts(column, of: chunk, rows: rows, count: count, layout, into: &writer)
         }
     }
 
@@ -162,52 +179,68 @@ enum LogCodec {
 
     private static func fill(_ chunk: Chunk, _ count: Int, _ reader: inout ByteReader, _ layout: LogLayout) throws(CorruptBytes) {
         guard count > 0 else { return }
-        var time = try reader.read(Int64.self)
-        chunk.appendRow(time: time, layout)
-        for _ in 1..<max(1, count) {
-            time &+= Int64(bitPattern: try reader.readVarint())
+        try withNumbers { (numbers) throws(CorruptBytes) in
+            var time = try reader.read(Int64.self)
             chunk.appendRow(time: time, layout)
-        }
-        if layout.isOrdered {
-            for row in 0..<count {
-                guard let partition = Int32(exactly: try reader.readZigzag()) else { throw CorruptBytes() }
-                chunk.setOrder(partition: partition, offset: 0, row: row, layout)
+            if count > 1 {
+                guard let unit = TimeUnit(rawValue: try reader.read(UInt8.self)) else { throw CorruptBytes() }
+                try decode(numbers, count: count - 1, from: &reader)
+                for index in 0..<(count - 1) {
+                    let next = time &+ numbers[index] &* unit.microseconds
+                    guard next >= time else { throw CorruptBytes() }
+                    chunk.appendRow(time: next, layout)
+                    time = next
+                }
             }
-            var offset: Int64 = 0
-            for row in 0..<count {
-                offset &+= try reader.readZigzag()
-                chunk.setOrder(partition: chunk.partition(row, layout), offset: offset, row: row, layout)
+            if layout.isOrdered {
+                try decode(numbers, count: count, from: &reader)
+                for row in 0..<count { chunk.setOrder(partition: 0, offset: numbers[row], row: row, layout) }
+                try decode(numbers, count: count, from: &reader)
+                for row in 0..<count {
+                    guard let partition = Int32(exactly: numbers[row]) else { throw CorruptBytes() }
+                    chunk.setOrder(partition: partition, offset: chunk.offset(row, layout), row: row, layout)
+                }
             }
+            for index in 0..<layout.columnCount { try fill(layout.column(index), of: chunk, count, numbers, &reader, layout) }
         }
-        for index in 0..<layout.columnCount { try fill(layout.column(index), of: chunk, count, &reader, layout) }
     }
 
     private static func fill(
-        _ column: LogLayout.Column, of chunk: Chunk, _ count: Int, _ reader: inout ByteReader, _ layout: LogLayout
+        _ column: LogLayout.Column, of chunk: Chunk, _ count: Int, _ rows: Lane<Int64>, _ reader: inout ByteReader,
+        _ layout: LogLayout
     ) throws(CorruptBytes) {
         let form = try reader.read(UInt8.self)
         guard form <= 2 else { throw CorruptBytes() }
-        for row in 0..<count { chunk.set(form == 1 ? 0 : nil, row: row, column, layout) }
-        if form == 2 {
+        var valid = 0
+        if form < 2 {
+            for row in 0..<count {
+                chunk.set(form == 1 ? 0 : nil, row: row, column, layout)
+                rows[row] = Int64(row)
+            }
+            valid = form == 1 ? count : 0
+        } else {
             for first in stride(from: 0, to: count, by: 8) {
                 let bits = try reader.read(UInt8.self)
-                for row in first..<min(count, first + 8) where bits >> UInt8(row - first) & 1 == 1 {
-                    chunk.set(0, row: row, column, layout)
+                for row in first..<min(count, first + 8) {
+                    let isValid = bits >> UInt8(row - first) & 1 == 1
+                    chunk.set(isValid ? 0 : nil, row: row, column, layout)
+                    guard isValid else { continue }
+                    rows[valid] = Int64(row)
+                    valid += 1
                 }
                 guard first + 8 <= count || bits >> UInt8(count - first) == 0 else { throw CorruptBytes() }
             }
         }
-        guard column.kind != .presence else { return }
-        for row in 0..<count where chunk.isValid(row, column, layout) {
-            switch column.kind {
-            case .integer: chunk.set(try reader.readZigzag(), row: row, column, layout)
-            case .double: chunk.set(try reader.read(Int64.self), row: row, column, layout)
-            case .text:
-                let length = try reader.readVarint()
-                guard length <= UInt64(reader.remaining) else { throw CorruptBytes() }
-                unsafe chunk.setText(try reader.read(length: Int(length)), row: row, column, layout)
-            case .presence: break
+        switch column.kind {
+        case .presence: break
+        case .integer:
+            try withNumbers { (numbers) throws(CorruptBytes) in
+                try decode(numbers, count: valid, from: &reader)
+                for index in 0..<valid { chunk.set(numbers[index], row: Int(rows[index]), column, layout) }
             }
+        case .double:
+            for index in 0..<valid { chunk.set(try reader.read(Int64.self), row: Int(rows[index]), column, layout) }
+        case .text: try decodeTexts(column, of: chunk, rows: rows, count: valid, layout, from: &reader)
         }
     }
 }

@@ -1,4 +1,4 @@
-internal import Aggregates
+public import Aggregates
 internal import CKernels
 internal import Records
 
@@ -12,7 +12,8 @@ extension Chunk {
     /// A column's integers. Requires: integers.
     @inline(__always)
     func values(_ column: LogLayout.Column, _ layout: LogLayout) -> ChunkColumn {
-        ChunkColumn(words(column, layout), nulls: nulls(column, layout))
+        let words = integers(column.wordLane, layout)
+        return ChunkColumn(words.lane, reference: words.reference, nulls: nulls(column, layout))
     }
 
     /// How many of the events `[from, to)` have a value in the column.
@@ -49,7 +50,7 @@ extension PackedLane {
 
     /// Adds the values `[from, to)`.
     @inline(__always)
-    func addMoments(from: Int, to: Int, to moments: inout Moments) {
+    fileprivate func addMoments(from: Int, to: Int, to moments: inout Moments) {
         let length = to &- from
         guard length > 0 else { return }
         guard length < PackedLane.kernelMin else {
@@ -90,7 +91,9 @@ extension PackedLane {
         if greatest > moments.max { moments.max = greatest }
     }
 
-    private func addFolded(from: Int, length: Int, to moments: inout Moments) {
+    /// Sum, squares, least and greatest of numbers. Requires: there are some, of less than eight bytes.
+    @inline(__always)
+    func folded(from: Int, length: Int) -> kernel_fold {
         var fold = kernel_fold()
         let start = unsafe base + from &* width
         switch width {
@@ -99,6 +102,11 @@ extension PackedLane {
         case 2: unsafe kernel_fold16(start.assumingMemoryBound(to: Int16.self), length, &fold)
         default: unsafe kernel_fold32(start.assumingMemoryBound(to: Int32.self), length, &fold)
         }
+        return fold
+    }
+
+    private func addFolded(from: Int, length: Int, to moments: inout Moments) {
+        let fold = folded(from: from, length: length)
         // 128 squares of magnitudes up to 2^28 fit.
         guard fold.min >= -(1 << 28) && fold.max <= 1 << 28 else {
             for row in from..<(from &+ length) { moments.add(self[row]) }
@@ -115,5 +123,38 @@ extension PackedLane {
     func sum(from: Int, to: Int) -> Int {
         guard width > 0, from < to else { return 0 }
         return unsafe Int(kernel_sum8((base + from).assumingMemoryBound(to: UInt8.self), to &- from))
+    }
+}
+
+extension ChunkColumn {
+    /// Adds the values of the events `[from, to)`.
+    @inline(__always)
+    public func addMoments(from: Int, to: Int, to moments: inout Moments) {
+        if nulls.width == 0 {
+            if reference == 0 { return lane.addMoments(from: from, to: to, to: &moments) }
+            return addShifted(from: from, to: to, to: &moments)
+        }
+        for row in from..<to where nulls[row] == 0 { moments.add(reference &+ lane[row]) }
+    }
+
+    /// The moments of what is counted from a reference follow from those of the distances, which are not unpacked for it:
+    /// the sum of (r + d)² is n r² + 2 r Σd + Σd².
+    @inline(never)
+    private func addShifted(from: Int, to: Int, to moments: inout Moments) {
+        let length = to &- from
+        guard length > 0 else { return }
+        let fold = lane.folded(from: from, length: length)
+        // 128 squares of magnitudes up to 2^58, and what comes to them, fit in 128 bits.
+        guard fold.min >= -(1 << 28) && fold.max <= 1 << 28 && reference.magnitude <= 1 << 58 else {
+            for row in from..<to { moments.add(reference &+ lane[row]) }
+            return
+        }
+        let (count, base, sum) = (Int128(length), Int128(reference), Int128(fold.sum))
+        let shifted = base &* base &* count &+ 2 &* base &* sum
+        moments.sum &+= base &* count &+ sum
+        moments.squares.add(partial: UInt128(truncatingIfNeeded: shifted &+ Int128(fold.squares)))
+        moments.count &+= Int64(length)
+        moments.min = min(moments.min, reference &+ fold.min)
+        moments.max = max(moments.max, reference &+ fold.max)
     }
 }

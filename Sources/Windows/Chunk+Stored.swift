@@ -1,17 +1,17 @@
-internal import Records
+public import Records
 
 extension Chunk {
     /// An empty chunk for events that a store reads back; give it to `TimeLog.install` or `discard`.
     ///
     /// Its lanes are as wide as any number needs; `narrowed` makes them as narrow as the numbers allow.
     public static func loading(events: Int, id: UInt32, _ layout: LogLayout) -> Chunk {
-        let chunk = withWidths(layout) { widths in
-            for lane in 0..<layout.laneCount { widths[lane] = 8 }
+        let chunk = LaneForms.with(layout) { forms in
+            for lane in 0..<layout.laneCount { forms[lane] = .plain(8) }
             for index in 0..<layout.columnCount {
-                widths[layout.column(index).validityLane] = 1
-                if layout.column(index).lastLane >= 0 { widths[layout.column(index).lastLane] = 0 }
+                forms[layout.column(index).validityLane] = .plain(1)
+                if layout.column(index).lastLane >= 0 { forms[layout.column(index).lastLane] = .plain(0) }
             }
-            return allocate(capacity: max(1, events), widths: widths, id: id, layout)
+            return allocate(capacity: max(1, events), forms, id: id, layout)
         }
         chunk.header[0].unit = .microsecond
         return chunk
@@ -31,43 +31,32 @@ extension Chunk {
 
     public func set(_ word: Int64?, row: Int, _ column: LogLayout.Column, _ layout: LogLayout) {
         nulls(column, layout)[row] = word == nil ? 1 : 0
-        if column.wordLane >= 0 { words(column, layout)[row] = word ?? 0 }
+        if column.wordLane >= 0 { lane(column.wordLane, layout)[row] = word ?? 0 }
     }
 
-    public func setText(_ bytes: UnsafeRawBufferPointer, row: Int, _ column: LogLayout.Column, _ layout: LogLayout) {
-        set(unsafe bytes.isEmpty ? 0 : intern(bytes).word, row: row, column, layout)
-    }
+    /// The word of a text, to be set for any number of events.
+    public func keep(_ bytes: UnsafeRawBufferPointer) -> Int64 { unsafe intern(bytes).word }
 
     /// The same events in lanes as narrow as they allow; the loading chunk is freed. Requires: an event.
     func narrowed(capacity: Int, isOneOfMany: Bool, _ layout: LogLayout) -> Chunk {
-        Chunk.withWidths(layout) { widths in
-            for lane in 0..<layout.laneCount { widths[lane] = 0 }
-            for index in 0..<layout.laneCount {
-                let lane = lane(index, layout)
-                for row in 0..<count { widths[index] = max(widths[index], UInt8(PackedLane.width(of: lane[row]))) }
-            }
+        LaneForms.with(layout) { forms in
+            Chunk.findForms(forms, of: self, from: 0, with: nil, row: 0, capacity: capacity, layout)
             for index in 0..<layout.columnCount {
                 let column = layout.column(index)
-                guard column.kind == .double || column.kind == .text, widths[column.wordLane] > 0 else { continue }
-                widths[column.wordLane] = 8
+                let nulls = nulls(column, layout)
+                if nulls.sum(from: 0, to: count) == 0 { forms[column.validityLane] = .plain(0) }
+                guard column.kind == .double else { continue }
+                let words = lane(column.wordLane, layout)
+                var isZero = true
+                for row in 0..<count where words[row] != 0 { isZero = false }
+                if isZero { forms[column.wordLane] = .plain(0) }
             }
-            if isOneOfMany { Chunk.flagLast(widths, layout) }
-            var offsetBase: Int64 = 0
-            if layout.isOrdered {
-                var last = offset(0, layout)
-                offsetBase = last
-                for row in 0..<count {
-                    (offsetBase, last) = (min(offsetBase, offset(row, layout)), max(last, offset(row, layout)))
-                }
-                let (span, overflow) = last.subtractingReportingOverflow(offsetBase)
-                widths[LogLayout.offsetLane] = overflow || span > Int64(UInt32.max) ? 8 : 4
-            }
+            if isOneOfMany { forms.flagLast(layout) }
             let frame = narrowestFrame(layout)
-            widths[LogLayout.timeLane] = UInt8(frame.width)
-            let chunk = Chunk.allocate(capacity: capacity, widths: widths, id: id, layout)
+            forms[LogLayout.timeLane] = .plain(frame.width)
+            let chunk = Chunk.allocate(capacity: capacity, forms, id: id, layout)
             chunk.header[0].timeBase = frame.base
             chunk.header[0].unit = frame.unit
-            if layout.isOrdered && widths[LogLayout.offsetLane] == 4 { chunk.offsetBase(layout)[0] = offsetBase }
             chunk.append(self, from: 0, to: count, layout)
             free(layout)
             return chunk
@@ -81,5 +70,54 @@ extension Chunk {
         let (span, overflow) = lastTime(layout).subtractingReportingOverflow(first)
         if overflow || unit.units(in: UInt64(span)) > UInt64(UInt32.max) { return .absolute }
         return TimeFrame(base: first, unit: unit, width: 4)
+    }
+}
+
+/// A chunk's numbers, column by column, for a store.
+extension Chunk {
+    /// The steps from each time to the next, and their unit. Requires: an event.
+    public func copySteps(to steps: Lane<Int64>, _ layout: LogLayout) -> TimeUnit {
+        let times = lane(LogLayout.timeLane, layout)
+        if times.width == 8 {
+            let words = times.longWords
+            for row in 0..<(count &- 1) { steps[row] = words[row &+ 1] &- words[row] }
+            return .microsecond
+        }
+        let words = times.unsignedWords
+        for row in 0..<(count &- 1) { steps[row] = Int64(words[row &+ 1]) &- Int64(words[row]) }
+        return header[0].unit
+    }
+
+    /// Requires: the layout is ordered.
+    public func copyOffsets(to numbers: Lane<Int64>, _ layout: LogLayout) {
+        integers(LogLayout.offsetLane, layout).copy(to: numbers, count: count)
+    }
+
+    /// Requires: the layout is ordered.
+    public func copyPartitions(to numbers: Lane<Int64>, _ layout: LogLayout) {
+        integers(LogLayout.partitionLane, layout).copy(to: numbers, count: count)
+    }
+
+    /// Requires: a column of integers.
+    public func copyIntegers(_ column: LogLayout.Column, to numbers: Lane<Int64>, _ layout: LogLayout) {
+        integers(column.wordLane, layout).copy(to: numbers, count: count)
+    }
+}
+
+extension ColumnWords {
+    fileprivate func copy(to numbers: Lane<Int64>, count: Int) {
+        switch lane.width {
+        case 0: for row in 0..<count { numbers[row] = reference }
+        case 1: widen(Int8.self, to: numbers, count: count)
+        case 2: widen(Int16.self, to: numbers, count: count)
+        case 4: widen(Int32.self, to: numbers, count: count)
+        default: widen(Int64.self, to: numbers, count: count)
+        }
+    }
+
+    @inline(__always)
+    private func widen<Word: FixedWidthInteger>(_ type: Word.Type, to numbers: Lane<Int64>, count: Int) {
+        let words = unsafe lane.base.assumingMemoryBound(to: Word.self)
+        for row in 0..<count { numbers[row] = unsafe reference &+ Int64(truncatingIfNeeded: words[row]) }
     }
 }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Records
 
 /// A text in a chunk: up to seven bytes in the word itself, longer ones in the chunk's heap.
@@ -60,12 +61,12 @@ extension Chunk {
         return unsafe body(UnsafeRawBufferPointer(start: heap!.bytes + text.heapOffset, count: text.length))
     }
 
-    /// Keeps a text; a longer one is copied to the heap, which grows by doubling.
+    /// Keeps a text; a longer one is copied to the heap, which grows by half.
     func intern(_ bytes: UnsafeRawBufferPointer) -> LoggedText {
         if bytes.count <= LoggedText.inlineMax { return unsafe LoggedText(inline: bytes) }
         let used = heap.map { Int($0.header[0].used) } ?? 0
         if used + bytes.count > heap.map({ Int($0.header[0].capacity) }) ?? 0 {
-            growHeap(to: max(56, used + bytes.count, 2 * used))
+            growHeap(to: max(24, used + bytes.count, used + used / 2))
         }
         let heap = heap!
         unsafe (heap.bytes + used).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
@@ -86,7 +87,11 @@ extension Chunk {
 
     /// Orders two texts by their bytes, wherever they lie.
     public static func compare(_ a: LoggedText, in chunkA: Chunk, _ b: LoggedText, in chunkB: Chunk) -> Int {
-        if a.isInline && a == b { return 0 }
+        if a.isInline && b.isInline {
+            // The first byte is the highest then, and of texts that differ in their length alone the shorter one is less.
+            let (left, right) = (UInt64(bitPattern: a.word).byteSwapped, UInt64(bitPattern: b.word).byteSwapped)
+            return left == right ? 0 : left < right ? -1 : 1
+        }
         return unsafe chunkA.withBytes(a) { left in
             unsafe chunkB.withBytes(b) { right in unsafe compareBytes(left, right) }
         }
@@ -97,6 +102,9 @@ extension Chunk {
 @unsafe
 func compareBytes(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
     let shared = min(a.count, b.count)
-    for index in 0..<shared where unsafe a[index] != b[index] { return unsafe Int(a[index]) - Int(b[index]) }
+    if shared > 0 {
+        let order = unsafe memcmp(a.baseAddress!, b.baseAddress!, shared)
+        if order != 0 { return Int(order) }
+    }
     return a.count - b.count
 }

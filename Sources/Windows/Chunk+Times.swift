@@ -2,11 +2,11 @@ internal import CKernels
 internal import Records
 
 /// The unit in which a chunk counts time from its base: the coarsest in which all its times are whole.
-enum TimeUnit: UInt8, BitwiseCopyable {
+public enum TimeUnit: UInt8, BitwiseCopyable, Sendable {
     case microsecond, millisecond, second
 
     @inline(__always)
-    var microseconds: Int64 {
+    public var microseconds: Int64 {
         switch self {
         case .microsecond: 1
         case .millisecond: 1_000

@@ -5,16 +5,16 @@ internal import Records
 /// Up to 128 events of one entity in order, column by column, each column as narrow as its numbers allow: one block of
 /// memory.
 ///
-///     header | width of each lane | [base of the offsets] | times | [offsets | partitions] | per column: validity | words
+///     header | form of each lane | times | [offsets | partitions] | per column: validity | words | per lane: what it is counted by
 ///
-/// A lane holds one number per event in 1, 2, 4 or 8 bytes, or in none where all are zero.
+/// A lane holds one number per event in 1, 2, 4 or 8 bytes, or in none where all are zero; see `LaneForm`.
 ///
 ///     times        4 bytes: units of a microsecond, a millisecond or a second since `timeBase`; 8 bytes: the time itself
-///     offsets      4 bytes: since the base of the offsets; 8 bytes: the offset itself
-///     partitions, words of integers: signed
+///     offsets, partitions, words of integers: signed; where that is narrower, counted from another number
+///     words of texts: `LoggedText`, or codes of a dictionary of them
 ///     validity     1 where the event has no value in the column; none: all have one
 ///
-/// Texts longer than seven bytes lie in a heap of the chunk's own. A chunk is a bare pointer with the log as its one owner.
+/// Texts longer than seven bytes lie in a heap of the chunk's own, those of a dictionary once. A chunk is a bare pointer with the log as its one owner.
 @safe @frozen
 public struct Chunk: BitwiseCopyable, @unchecked Sendable {
     @usableFromInline let base: UnsafeMutableRawPointer
@@ -41,7 +41,7 @@ public struct Chunk: BitwiseCopyable, @unchecked Sendable {
         public static let stored = State(rawValue: 2)
     }
 
-    static let widthsAt = MemoryLayout<Header>.size
+    static let formsAt = MemoryLayout<Header>.size
 
     init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
@@ -61,16 +61,30 @@ public struct Chunk: BitwiseCopyable, @unchecked Sendable {
         return capacity & (capacity - 1) == 0 ? capacity + capacity / 2 : capacity / 3 * 4
     }
 
-    /// Uninitialised lanes of the given widths.
-    static func allocate(capacity: Int, widths: Lane<UInt8>, id: UInt32, _ layout: LogLayout) -> Chunk {
+    /// Uninitialised lanes of the given forms.
+    static func allocate(capacity: Int, _ forms: LaneForms, id: UInt32, _ layout: LogLayout) -> Chunk {
         var bytes = layout.lanesAt
-        for lane in 0..<layout.laneCount { bytes &+= roundedUp(capacity &* Int(widths[lane])) }
+        for lane in 0..<layout.laneCount { bytes &+= forms[lane].bytes(capacity: capacity) }
         let chunk = unsafe Chunk(.allocate(byteCount: bytes, alignment: 16))
         chunk.header[0] = Header(
             timeBase: 0, heap: 0, id: id, count: 0, capacity: UInt8(capacity), state: .dirty, unit: .second)
-        chunk.widths(layout).copy(from: widths, at: 0, to: 0, count: layout.laneCount)
-        if layout.isOrdered { chunk.offsetBase(layout)[0] = 0 }
+        var hasFronts = false
+        for lane in 0..<layout.laneCount {
+            let form = forms[lane]
+            unsafe (chunk.base + Chunk.formsAt + lane).storeBytes(of: form.rawValue, as: UInt8.self)
+            if form.hasFront { hasFronts = true }
+        }
+        if hasFronts { chunk.fillFronts(forms, layout) }
         return chunk
+    }
+
+    private func fillFronts(_ forms: LaneForms, _ layout: LogLayout) {
+        var at = layout.lanesAt
+        for lane in 0..<layout.laneCount { at &+= Chunk.roundedUp(capacity &* forms[lane].width) }
+        for lane in 0..<layout.laneCount {
+            unsafe (base + at).initializeMemory(as: Int64.self, repeating: forms.fronts[lane], count: forms[lane].frontWords)
+            at &+= forms[lane].frontBytes
+        }
     }
 
     /// Frees the chunk; gives the bytes that it held.
@@ -87,7 +101,7 @@ public struct Chunk: BitwiseCopyable, @unchecked Sendable {
 
     func bytesOfLanes(_ layout: LogLayout) -> Int {
         var bytes = layout.lanesAt
-        for lane in 0..<layout.laneCount { bytes &+= Chunk.roundedUp(capacity &* width(lane)) }
+        for lane in 0..<layout.laneCount { bytes &+= form(lane).bytes(capacity: capacity) }
         return bytes
     }
 
@@ -106,17 +120,15 @@ public struct Chunk: BitwiseCopyable, @unchecked Sendable {
 
     // MARK: - Lanes
 
-    func widths(_ layout: LogLayout) -> Lane<UInt8> {
-        unsafe Lane((base + Chunk.widthsAt).assumingMemoryBound(to: UInt8.self), count: layout.laneCount)
+    @inline(__always)
+    func form(_ lane: Int) -> LaneForm {
+        unsafe LaneForm(rawValue: (base + Chunk.formsAt + lane).load(as: UInt8.self))
     }
 
     @inline(__always)
-    func width(_ lane: Int) -> Int { unsafe Int((base + Chunk.widthsAt + lane).load(as: UInt8.self)) }
+    func width(_ lane: Int) -> Int { form(lane).width }
 
-    func offsetBase(_ layout: LogLayout) -> Lane<Int64> {
-        unsafe Lane((base + layout.lanesAt - 8).assumingMemoryBound(to: Int64.self), count: 1)
-    }
-
+    /// A lane's numbers as they are stored.
     @inline(__always)
     func lane(_ index: Int, _ layout: LogLayout) -> PackedLane {
         let capacity = capacity
@@ -129,8 +141,32 @@ public struct Chunk: BitwiseCopyable, @unchecked Sendable {
         return unsafe PackedLane(base + at, width: width(index))
     }
 
-    /// The words of a column, 0 where an event has no value. Requires: the column's kind is not presence.
-    public func words(_ column: LogLayout.Column, _ layout: LogLayout) -> PackedLane { lane(column.wordLane, layout) }
+    /// What a lane's numbers are counted from, or a dictionary: behind all lanes. Requires: the lane's form has it.
+    private func front(_ index: Int, _ layout: LogLayout) -> UnsafeMutableRawPointer {
+        var at = layout.lanesAt
+        for lane in 0..<layout.laneCount { at &+= Chunk.roundedUp(capacity &* width(lane)) }
+        for lane in 0..<index { at &+= form(lane).frontBytes }
+        return unsafe base + at
+    }
+
+    @inline(__always)
+    private func columnWords(_ index: Int, isText: Bool, _ layout: LogLayout) -> ColumnWords {
+        let lane = lane(index, layout)
+        if !form(index).hasFront { return ColumnWords(lane) }
+        return unsafe ColumnWords(lane, front: front(index, layout), isText: isText)
+    }
+
+    /// A lane of integers.
+    @inline(__always)
+    func integers(_ index: Int, _ layout: LogLayout) -> ColumnWords {
+        columnWords(index, isText: false, layout)
+    }
+
+    /// The words of a column, nothing where an event has no value. Requires: the column's kind is not presence.
+    @inline(__always)
+    public func words(_ column: LogLayout.Column, _ layout: LogLayout) -> ColumnWords {
+        columnWords(column.wordLane, isText: column.kind == .text, layout)
+    }
 
     @inline(__always)
     func nulls(_ column: LogLayout.Column, _ layout: LogLayout) -> PackedLane { lane(column.validityLane, layout) }
@@ -160,103 +196,11 @@ public struct Chunk: BitwiseCopyable, @unchecked Sendable {
 
     /// Requires: the layout is ordered.
     public func partition(_ row: Int, _ layout: LogLayout) -> Int32 {
-        Int32(truncatingIfNeeded: lane(LogLayout.partitionLane, layout)[row])
+        Int32(truncatingIfNeeded: integers(LogLayout.partitionLane, layout).integer(row))
     }
 
     /// Requires: the layout is ordered.
     public func offset(_ row: Int, _ layout: LogLayout) -> Int64 {
-        let lane = lane(LogLayout.offsetLane, layout)
-        return lane.width == 8 ? lane[row] : offsetBase(layout)[0] &+ lane.unsigned(row)
-    }
-}
-
-/// One number per event in 1, 2, 4 or 8 bytes, or in none where all are zero.
-@safe @frozen
-public struct PackedLane: BitwiseCopyable, @unchecked Sendable {
-    let base: UnsafeMutableRawPointer
-    let width: Int
-
-    @inline(__always)
-    init(_ base: UnsafeMutableRawPointer, width: Int) {
-        unsafe self.base = base
-        self.width = width
-    }
-
-    /// A lane of no chunk.
-    static let none = unsafe PackedLane(UnsafeMutableRawPointer(bitPattern: 8)!, width: 0)
-
-    /// The bytes that a signed number takes.
-    @inline(__always)
-    static func width(of word: Int64) -> Int {
-        if word == 0 { return 0 }
-        if word == Int64(Int8(truncatingIfNeeded: word)) { return 1 }
-        if word == Int64(Int16(truncatingIfNeeded: word)) { return 2 }
-        return word == Int64(Int32(truncatingIfNeeded: word)) ? 4 : 8
-    }
-
-    @inline(__always)
-    public subscript(_ row: Int) -> Int64 {
-        get {
-            switch width {
-            case 0: 0
-            case 1: unsafe Int64((base + row).load(as: Int8.self))
-            case 2: unsafe Int64((base + 2 &* row).load(as: Int16.self))
-            case 4: unsafe Int64((base + 4 &* row).load(as: Int32.self))
-            default: unsafe (base + 8 &* row).load(as: Int64.self)
-            }
-        }
-        nonmutating set {
-            switch width {
-            case 0: break
-            case 1: unsafe (base + row).storeBytes(of: Int8(truncatingIfNeeded: newValue), as: Int8.self)
-            case 2: unsafe (base + 2 &* row).storeBytes(of: Int16(truncatingIfNeeded: newValue), as: Int16.self)
-            case 4: unsafe (base + 4 &* row).storeBytes(of: Int32(truncatingIfNeeded: newValue), as: Int32.self)
-            default: unsafe (base + 8 &* row).storeBytes(of: newValue, as: Int64.self)
-            }
-        }
-    }
-
-    /// Requires: four bytes wide.
-    @inline(__always)
-    func unsigned(_ row: Int) -> Int64 { unsafe Int64((base + 4 &* row).load(as: UInt32.self)) }
-
-    @inline(__always)
-    var unsignedWords: Lane<UInt32> { unsafe Lane(base.assumingMemoryBound(to: UInt32.self), count: Chunk.eventsMax) }
-
-    /// Requires: eight bytes wide.
-    @inline(__always)
-    var longWords: Lane<Int64> { unsafe Lane(base.assumingMemoryBound(to: Int64.self), count: Chunk.eventsMax) }
-
-    /// Moves numbers within the lane; the ranges may overlap.
-    @inline(__always)
-    func move(from source: Int, to target: Int, count: Int) {
-        guard width > 0, count > 0 else { return }
-        unsafe (base + target &* width).copyMemory(from: base + source &* width, byteCount: count &* width)
-    }
-
-    /// Copies numbers of another lane, as wide or narrower.
-    func copy(from other: PackedLane, at source: Int, to target: Int, count: Int) {
-        if other.width == width {
-            guard width > 0, count > 0 else { return }
-            unsafe (base + target &* width).copyMemory(from: other.base + source &* width, byteCount: count &* width)
-        } else {
-            for row in 0..<count { self[target &+ row] = other[source &+ row] }
-        }
-    }
-}
-
-extension Lane where Element: FixedWidthInteger {
-    /// How many of the first `length` elements, which ascend, are at or before `edge`.
-    @inline(__always)
-    func count(through edge: Element, of length: Int) -> Int {
-        // Halving without a branch that could be mispredicted: the answer lies in [found, found + left].
-        var found = 0
-        var left = length
-        while left > 0 {
-            let half = (left &+ 1) >> 1
-            found = self[found &+ half &- 1] <= edge ? found &+ half : found
-            left &-= half
-        }
-        return found
+        integers(LogLayout.offsetLane, layout).integer(row)
     }
 }

@@ -88,10 +88,11 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
     @inline(__always)
     private func withSummaries(_ column: LogLayout.Column, _ layout: LogLayout, _ body: SummaryEdit) {
         guard column.summaryAt >= 0 else { return }
-        if column.kind == .integer {
-            edit(summaries(column, as: Moments.self, layout), column, layout, body)
-        } else {
-            edit(summaries(column, as: DoubleMoments.self, layout), column, layout, body)
+        switch column.kind {
+        case .presence: break
+        case .integer: edit(summaries(column, as: Moments.self, layout), column, layout, body)
+        case .double: edit(summaries(column, as: DoubleMoments.self, layout), column, layout, body)
+        case .text: edit(summaries(column, as: TextExtremes.self, layout), column, layout, body)
         }
     }
 
@@ -99,7 +100,7 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         case make(Int, Chunk)
         case move(from: Int, to: Int, Int)
         case append(ChunkGroup, from: Int, at: Int, Int)
-        case add(Int64, chunk: Int)
+        case add(Int64, Chunk, at: Int)
     }
 
     @inline(__always)
@@ -109,9 +110,9 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         case .move(let from, let to, let length): lane.move(from: from, to: to, count: length)
         case .append(let other, let from, let at, let length):
             lane.copy(from: other.summaries(column, as: S.self, layout), at: from, to: at, count: length)
-        case .add(let word, let index):
+        case .add(let word, let chunk, let index):
             // In place: a copy out and back would cost more than the addition.
-            unsafe (lane.pointer + index).pointee.add(word: word)
+            unsafe (lane.pointer + index).pointee.add(word: word, chunk)
         }
     }
 
@@ -156,12 +157,17 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         if index == 0 { summarize(layout) }
     }
 
-    /// Takes chunk `index` for another of the same events.
-    func rename(_ index: Int, to chunk: Chunk) { unsafe chunkPointers[index] = UInt(bitPattern: chunk.base) }
+    /// Takes chunk `index` for another of the same events. The group's total of texts is stale then.
+    func rename(_ index: Int, to chunk: Chunk, _ layout: LogLayout) {
+        unsafe chunkPointers[index] = UInt(bitPattern: chunk.base)
+        for position in 0..<layout.columnCount where layout.column(position).hasSummary(.text) {
+            withSummaries(layout.column(position), layout, .make(index, chunk))
+        }
+    }
 
     /// Takes chunk `index` for another, with new figures. The group's own are stale until `summarize`.
     func replace(_ index: Int, by chunk: Chunk, _ layout: LogLayout) {
-        rename(index, to: chunk)
+        unsafe chunkPointers[index] = UInt(bitPattern: chunk.base)
         firstTimes[index] = chunk.count == 0 ? .max : chunk.firstTime(layout)
         eventCounts[index] = UInt8(chunk.count)
         for position in 0..<layout.columnCount {
@@ -222,15 +228,20 @@ struct ChunkGroup: BitwiseCopyable, @unchecked Sendable {
         }
     }
 
-    /// One event more in chunk `index`, at `row` of the batch.
-    func addEvent(_ batch: EventBatch, row: Int, chunk index: Int, _ layout: LogLayout) {
+    /// One event more in chunk `index`, at `row` of the batch and at `position` of the chunk.
+    func addEvent(_ batch: EventBatch, row: Int, chunk index: Int, at position: Int, _ layout: LogLayout) {
+        let (chunk, place) = (self[index], position)
         header[0].events &+= 1
         eventCounts[index] &+= 1
         if batch.times[row] < firstTimes[index] { firstTimes[index] = batch.times[row] }
         for position in 0..<layout.columnCount where batch.valid[position][row] != 0 {
             valueTotals(layout)[position] &+= 1
             valueCounts(position)[index] &+= 1
-            withSummaries(layout.column(position), layout, .add(batch.words[position][row], chunk: index))
+            let column = layout.column(position)
+            guard column.summaryAt >= 0 else { continue }
+            // A text's word is the chunk's own.
+            let word = column.kind == .text ? chunk.words(column, layout)[place] : batch.words[position][row]
+            withSummaries(column, layout, .add(word, chunk, at: index))
         }
     }
 }

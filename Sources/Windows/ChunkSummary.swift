@@ -8,7 +8,8 @@ protocol ChunkSummary: BitwiseCopyable {
     init()
     /// Of a chunk's values.
     init(_ chunk: Chunk, _ column: LogLayout.Column, _ layout: LogLayout)
-    mutating func add(word: Int64)
+    /// Adds one of a chunk's words.
+    mutating func add(word: Int64, _ chunk: Chunk)
     mutating func merge(_ other: Self)
 }
 
@@ -19,15 +20,15 @@ extension Moments: ChunkSummary {
     }
 
     @inline(__always)
-    mutating func add(word: Int64) { add(word) }
+    mutating func add(word: Int64, _ chunk: Chunk) { add(word) }
 }
 
 extension DoubleMoments: ChunkSummary {
     init(_ chunk: Chunk, _ column: LogLayout.Column, _ layout: LogLayout) {
         self.init()
         let words = chunk.words(column, layout)
-        for row in 0..<chunk.count where chunk.isValid(row, column, layout) { add(word: words[row]) }
+        for row in 0..<chunk.count where chunk.isValid(row, column, layout) { add(word: words[row], chunk) }
     }
 
-    mutating func add(word: Int64) { add(Double(bitPattern: UInt64(bitPattern: word))) }
+    mutating func add(word: Int64, _ chunk: Chunk) { add(Double(bitPattern: UInt64(bitPattern: word))) }
 }

@@ -165,12 +165,15 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         }
         for index in 0..<layout.columnCount where layout.column(index).summaryAt >= 0 {
             let column = layout.column(index)
-            if column.kind == .integer {
-                summaries(column, as: Moments.self, layout).copy(
-                    from: other.summaries(column, as: Moments.self, layout), at: source, to: target, count: length)
-            } else {
-                summaries(column, as: DoubleMoments.self, layout).copy(
-                    from: other.summaries(column, as: DoubleMoments.self, layout), at: source, to: target, count: length)
+            func copy<S: ChunkSummary>(_ type: S.Type) {
+                summaries(column, as: S.self, layout).copy(
+                    from: other.summaries(column, as: S.self, layout), at: source, to: target, count: length)
+            }
+            switch column.kind {
+            case .presence: break
+            case .integer: copy(Moments.self)
+            case .double: copy(DoubleMoments.self)
+            case .text: copy(TextExtremes.self)
             }
         }
     }
@@ -183,16 +186,25 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
         for column in 0..<layout.countCount { totals(column, layout)[index] = group.valueTotals(layout)[column] }
         for position in 0..<layout.columnCount where layout.column(position).summaryAt >= 0 {
             let column = layout.column(position)
-            if column.kind == .integer {
-                summaries(column, as: Moments.self, layout)[index] = group.total(column, layout)
-            } else {
-                summaries(column, as: DoubleMoments.self, layout)[index] = group.total(column, layout)
+            switch column.kind {
+            case .presence: break
+            case .integer: summaries(column, as: Moments.self, layout)[index] = group.total(column, layout)
+            case .double: summaries(column, as: DoubleMoments.self, layout)[index] = group.total(column, layout)
+            case .text: summaries(column, as: TextExtremes.self, layout)[index] = group.total(column, layout)
             }
         }
     }
 
-    /// One event more in a group, at `row` of the batch.
-    func addEvent(_ batch: EventBatch, row: Int, group index: Int, _ layout: LogLayout) {
+    /// A group's chunks have moved: its least and greatest texts are where they lie now.
+    func updateTexts(_ index: Int, _ group: ChunkGroup, _ layout: LogLayout) {
+        for position in 0..<layout.columnCount where layout.column(position).hasSummary(.text) {
+            let column = layout.column(position)
+            summaries(column, as: TextExtremes.self, layout)[index] = group.total(column, layout)
+        }
+    }
+
+    /// One event more in a group, at `row` of the batch and at `place` of the chunk.
+    func addEvent(_ batch: EventBatch, row: Int, group index: Int, in chunk: Chunk, at place: Int, _ layout: LogLayout) {
         let time = batch.times[row]
         if time < firstTimes(layout)[index] { firstTimes(layout)[index] = time }
         totals(-1, layout)[index] &+= 1
@@ -201,10 +213,14 @@ struct ChunkTree: BitwiseCopyable, @unchecked Sendable {
             let column = layout.column(position)
             guard column.summaryAt >= 0 else { continue }
             let word = batch.words[position][row]
-            if column.kind == .integer {
-                unsafe (summaries(column, as: Moments.self, layout).pointer + index).pointee.add(word: word)
-            } else {
-                unsafe (summaries(column, as: DoubleMoments.self, layout).pointer + index).pointee.add(word: word)
+            switch column.kind {
+            case .presence: break
+            case .integer: unsafe (summaries(column, as: Moments.self, layout).pointer + index).pointee.add(word: word, chunk)
+            case .double:
+                unsafe (summaries(column, as: DoubleMoments.self, layout).pointer + index).pointee.add(word: word, chunk)
+            case .text:
+                let text = chunk.words(column, layout)[place]
+                unsafe (summaries(column, as: TextExtremes.self, layout).pointer + index).pointee.add(word: text, chunk)
             }
         }
         noteTime(time)

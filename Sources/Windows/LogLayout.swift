@@ -24,9 +24,9 @@ public struct LogLayout: BitwiseCopyable, Sendable {
         var wordLane: Int
         /// Where the column's summaries begin among those that are kept per chunk, in bytes; -1 where it has none.
         var summaryAt: Int
-        /// Which of the columns of its kind with summaries it is; -1 where it has none.
+        /// Which of the columns of its kind with sums it is; -1 where it has none.
         var summaryOrdinal: Int
-        /// Whether it keeps sums of whole chunks, and is of the kind.
+        /// Whether it keeps summaries of whole chunks, and is of the kind.
         public func hasSummary(_ kind: Kind) -> Bool { summaryAt >= 0 && self.kind == kind }
         /// The lane that flags the last occurrences of values, in long logs; -1 where nobody counts distinct ones.
         var lastLane: Int
@@ -55,7 +55,7 @@ public struct LogLayout: BitwiseCopyable, Sendable {
     public let doubleSummaries: Int
     /// Where older events of long logs become tiles; nil: nowhere.
     public let tiles: TileRule?
-    /// Where a chunk's first lane begins: behind the header, a width per lane, and the base of the offsets.
+    /// Where a chunk's first lane begins: behind the header and a form per lane.
     let lanesAt: Int
 
     static let timeLane = 0
@@ -80,12 +80,13 @@ public struct LogLayout: BitwiseCopyable, Sendable {
         var distinct = 0
         var (integers, doubles) = (0, 0)
         for (index, (kind, needs)) in columns.enumerated() {
-            let ownBytes = needs.isDisjoint(with: [.sum, .squares, .extremes]) ? 0 : LogLayout.summaryBytes(kind)
+            let ownBytes = LogLayout.isSummarized(kind, needs) ? LogLayout.summaryBytes(kind) : 0
             let isDistinct = kind != .presence && needs.contains(.distinct)
             lane[index] = Column(
                 kind: kind, needs: needs, validityLane: next, wordLane: kind == .presence ? -1 : next + 1,
                 summaryAt: ownBytes > 0 ? summaryBytes : -1,
-                summaryOrdinal: ownBytes == 0 ? -1 : kind == .integer ? integers : doubles, lastLane: isDistinct ? next + 2 : -1,
+                summaryOrdinal: ownBytes == 0 || kind == .text ? -1 : kind == .integer ? integers : doubles,
+                lastLane: isDistinct ? next + 2 : -1,
                 lastCount: isDistinct ? columns.count + distinct : -1)
             next += kind == .presence ? 1 : isDistinct ? 3 : 2
             distinct += isDistinct ? 1 : 0
@@ -102,7 +103,7 @@ public struct LogLayout: BitwiseCopyable, Sendable {
         integerSummaries = integers
         doubleSummaries = doubles
         laneCount = next
-        lanesAt = Chunk.roundedUp(Chunk.widthsAt + next) + (isOrdered ? 8 : 0)
+        lanesAt = Chunk.roundedUp(Chunk.formsAt + next)
     }
 
     /// Rounded up to what every summary is aligned to, since they lie one behind another.
@@ -111,11 +112,21 @@ public struct LogLayout: BitwiseCopyable, Sendable {
         return (bytes + alignment - 1) / alignment * alignment
     }
 
+    /// Whether long logs keep a summary of each chunk of a column.
+    public static func isSummarized(_ kind: Kind, _ needs: Needs) -> Bool {
+        switch kind {
+        case .presence: false
+        case .integer, .double: !needs.isDisjoint(with: [.sum, .squares, .extremes])
+        case .text: needs.contains(.extremes)
+        }
+    }
+
     private static func summaryBytes(_ kind: Kind) -> Int {
         switch kind {
         case .integer: aligned(MemoryLayout<Moments>.stride)
         case .double: aligned(MemoryLayout<DoubleMoments>.stride)
-        case .presence, .text: 0
+        case .text: aligned(MemoryLayout<TextExtremes>.stride)
+        case .presence: 0
         }
     }
 

@@ -56,12 +56,12 @@ public struct TileRows: Sendable {
             let column = layout.column(index)
             guard chunk.isValid(event, column, layout) else { continue }
             values[row * layout.columnCount + index] += 1
-            guard column.summaryAt >= 0 else { continue }
+            guard column.summaryOrdinal >= 0 else { continue }
             let word = chunk.words(column, layout)[event]
             if column.kind == .integer {
-                moments[row * layout.integerSummaries + column.summaryOrdinal].add(word: word)
+                moments[row * layout.integerSummaries + column.summaryOrdinal].add(word: word, chunk)
             } else {
-                doubles[row * layout.doubleSummaries + column.summaryOrdinal].add(word: word)
+                doubles[row * layout.doubleSummaries + column.summaryOrdinal].add(word: word, chunk)
             }
         }
     }

@@ -369,21 +369,17 @@ public struct EdgeScratch: BitwiseCopyable {
     }
 }
 
-/// A column of a log of one chunk.
+/// A column of integers of a log of one chunk.
 public struct ChunkColumn: BitwiseCopyable {
-    private let words: PackedLane
-    private let nulls: PackedLane
+    let lane: PackedLane
+    let reference: Int64
+    let nulls: PackedLane
 
-    init(_ words: PackedLane, nulls: PackedLane) {
-        self.words = words
-        self.nulls = nulls
-    }
-
-    /// Adds the values of the events `[from, to)`.
     @inline(__always)
-    public func addMoments(from: Int, to: Int, to moments: inout Moments) {
-        if nulls.width == 0 { return words.addMoments(from: from, to: to, to: &moments) }
-        for row in from..<to where nulls[row] == 0 { moments.add(words[row]) }
+    init(_ lane: PackedLane, reference: Int64, nulls: PackedLane) {
+        self.lane = lane
+        self.reference = reference
+        self.nulls = nulls
     }
 }
 
@@ -391,6 +387,8 @@ extension TimeLog {
     /// A column's integers. Requires: one chunk or none.
     @inline(__always)
     public func values(of index: Int, _ layout: LogLayout) -> ChunkColumn {
-        isEmpty ? ChunkColumn(.none, nulls: .none) : chunk.values(layout.column(index), layout)
+        isEmpty
+            ? ChunkColumn(.none, reference: 0, nulls: .none)
+            : chunk.values(layout.column(index), layout)
     }
 }

@@ -29,13 +29,17 @@ extension TimeLog {
         }
         let group = tree.group(groupIndex, layout)
         let capacity = chunk.count < chunk.capacity ? chunk.capacity : Chunk.nextCapacity(chunk.capacity)
-        chunk = chunk.admitting(batch, row: row, capacity: capacity, bytes: &bytes, layout)
-        group.rename(chunkIndex, to: chunk)
+        let fitting = chunk.admitting(batch, row: row, capacity: capacity, bytes: &bytes, layout)
+        if unsafe fitting.base != chunk.base {
+            group.rename(chunkIndex, to: fitting, layout)
+            tree.updateTexts(groupIndex, group, layout)
+        }
+        chunk = fitting
         let before = layout.hasText ? chunk.heapBytes : 0
         chunk.insert(batch, row: row, at: position, layout)
         if layout.hasText { bytes += chunk.heapBytes - before }
-        group.addEvent(batch, row: row, chunk: chunkIndex, layout)
-        tree.addEvent(batch, row: row, group: groupIndex, layout)
+        group.addEvent(batch, row: row, chunk: chunkIndex, at: position, layout)
+        tree.addEvent(batch, row: row, group: groupIndex, in: chunk, at: position, layout)
         if layout.distinctCount > 0 {
             addToDistinct(LogPosition(group: groupIndex, chunk: chunkIndex, row: position), layout)
         }
@@ -130,6 +134,7 @@ extension TimeLog {
         bytes -= full.free(layout)
         group.replace(chunkIndex, by: lower, layout)
         group.insert(upper, at: chunkIndex + 1, layout)
+        tree.updateTexts(groupIndex, group, layout)
         if position > half {
             chunkIndex += 1
             position -= half

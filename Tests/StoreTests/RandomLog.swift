@@ -1,7 +1,7 @@
 import Aggregates
 import Records
-import Windows
 import TestSupport
+import Windows
 
 /// One event as a log holds it: null, present, a word or a text in each column.
 struct LoggedEvent: Hashable {
@@ -24,6 +24,50 @@ enum RandomLog {
         LogLayout([(.integer, [.sum]), (.presence, []), (.double, [.sum]), (.text, [.distinct])]),
         LogLayout([(.text, [.ends]), (.integer, [.ends, .extremes]), (.double, [.ends])]),
     ]
+
+    /// Ids that lie near each other and come in order, few texts, many texts, numbers of one kind.
+    static let regularLayout = LogLayout(
+        [(.integer, [.ends]), (.text, [.distinct]), (.text, [.extremes]), (.integer, [.sum]), (.integer, [.distinct])])
+
+    /// One that has what `regularLayout` is for.
+    static func regularEvent(_ index: Int, using random: inout SeededGenerator) -> LoggedEvent {
+        let country = ["DE", "FR", "NL", "United Kingdom"].randomElement(using: &random)!
+        return LoggedEvent(
+            time: 1_700_000_000_000_000 + Int64(index) * 60_000_000, partition: 7, offset: 90_000_000 + Int64(index) * 17,
+            cells: [
+                .word(5_000_000_000_000 + Int64(index) * 1_000 + .random(in: 0..<50, using: &random)),
+                random.isOneIn(30) ? .null : .text(Array(country.utf8)),
+                .text(Array("merchant \(Int.random(in: 0..<90_000, using: &random))".utf8)),
+                .word(.random(in: 40_000...40_200, using: &random)), .word(.min),
+            ])
+    }
+
+    static func makeRegular(_ count: Int, using random: inout SeededGenerator) -> TimeLog {
+        var log = TimeLog()
+        for index in 0..<count { insert(regularEvent(index, using: &random), into: &log, regularLayout) }
+        return log
+    }
+
+    private static func insert(
+        _ event: LoggedEvent, into log: inout TimeLog, done: Int64 = .min, _ layout: LogLayout
+    ) {
+        var removed: [UInt32] = []
+        var bytes = 0
+        let batch = EventBatch(columnCount: layout.columnCount, capacity: 1)
+        batch.times[0] = event.time
+        batch.partitions[0] = event.partition
+        batch.offsets[0] = event.offset
+        for (column, cell) in event.cells.enumerated() {
+            batch.valid[column][0] = cell == .null ? 0 : 1
+            switch cell {
+            case .null, .present: batch.words[column][0] = 0
+            case .word(let word): batch.words[column][0] = word
+            case .text(let bytes): batch.words[column][0] = unsafe bytes.withUnsafeBytes { unsafe batch.text.append($0) }.word
+            }
+        }
+        let horizon = LogHorizon(reach: .min, ended: done, exactReach: done)
+        log.insert(batch, row: 0, horizon: horizon, removed: &removed, bytes: &bytes, layout)
+    }
 
     /// The events of more than the last few minutes of a long log become tiles of five seconds.
     static let tiledLayout = LogLayout(
@@ -55,27 +99,10 @@ enum RandomLog {
         _ count: Int, _ layout: LogLayout, using random: inout SeededGenerator, settled: Bool = false
     ) -> TimeLog {
         var log = TimeLog()
-        var removed: [UInt32] = []
-        var bytes = 0
-        let batch = EventBatch(columnCount: layout.columnCount, capacity: 1)
         for index in 0..<count {
             let time = Int64(index) * 500_000 + Int64.random(in: 0...60, using: &random) * 1_000_000
             let event = event(index, time: time, layout, using: &random)
-            batch.removeAll()
-            batch.times[0] = event.time
-            batch.partitions[0] = event.partition
-            batch.offsets[0] = event.offset
-            for (column, cell) in event.cells.enumerated() {
-                batch.valid[column][0] = cell == .null ? 0 : 1
-                switch cell {
-                case .null, .present: batch.words[column][0] = 0
-                case .word(let word): batch.words[column][0] = word
-                case .text(let bytes): batch.words[column][0] = unsafe bytes.withUnsafeBytes { unsafe batch.text.append($0) }.word
-                }
-            }
-            let done = settled ? time - 90_000_000 : .min
-            let horizon = LogHorizon(reach: .min, ended: done, exactReach: done)
-            log.insert(batch, row: 0, horizon: horizon, removed: &removed, bytes: &bytes, layout)
+            insert(event, into: &log, done: settled ? time - 90_000_000 : .min, layout)
         }
         return log
     }

@@ -44,6 +44,15 @@ struct LogModel {
 
     func count(through edge: Int64) -> Int { events.count { $0.time <= edge } }
 
+    /// The least and the greatest text.
+    func extremes(_ column: Int, _ range: Range<Int>) -> [[UInt8]?] {
+        let texts = events[range].compactMap { event -> [UInt8]? in
+            guard case .text(let text) = event.cells[column] else { return nil }
+            return text
+        }
+        return [texts.min { $0.lexicographicallyPrecedes($1) }, texts.max { $0.lexicographicallyPrecedes($1) }]
+    }
+
     func moments(_ column: Int, _ range: Range<Int>) -> Moments {
         var moments = Moments()
         for event in events[range] {
@@ -121,6 +130,13 @@ struct Schedule {
     /// Whether some numbers need all their bytes.
     var isWild = true
 
+    /// What numbers of an integer column are near, as ids and times are; nil: whatever comes.
+    var frame: Int64?
+    /// How far from it.
+    var reach: Int64 = 100
+    /// How many texts there are; nil: whatever comes.
+    var textCount: Int?
+
     static let layouts: [LogLayout] = [
         LogLayout([]),
         LogLayout([(.integer, [.sum])], memoCount: 3, hintCount: 4),
@@ -132,17 +148,28 @@ struct Schedule {
                 (.integer, .distinct),
             ], memoCount: 6, hintCount: 4),
         LogLayout([(.text, [.ends]), (.integer, [.sum, .ends]), (.double, [.ends]), (.presence, [])]),
+        LogLayout(
+            [
+                (.integer, [.sum, .squares, .extremes]), (.text, [.extremes, .distinct]), (.double, [.sum, .squares]),
+                (.text, [.extremes]), (.integer, [.sum, .extremes]),
+            ], memoCount: 9, hintCount: 4, isOrdered: true),
     ]
 
     static func random(using random: inout SeededGenerator) -> Schedule {
         let retention: Int64? = random.isOneIn(2) ? nil : [500, 5_000, 40_000].randomElement(using: &random)!
         let disorders: [Int64] = [0, 1, 50, 1_000, 30_000].filter { $0 < retention ?? .max }
-        return Schedule(
+        var schedule = Schedule(
             layout: layouts.randomElement(using: &random)!,
             eventCount: [3, 5, 64, 127, 128, 129, 130, 260, 700, 2_500].randomElement(using: &random)!,
             disorder: disorders.randomElement(using: &random)!, grain: [1, 10, 700].randomElement(using: &random)!,
             retention: retention, farPastOneIn: retention == nil && random.isOneIn(3) ? 20 : nil,
             unit: [1, 1, 1_000, 1_000_000, 60_000_000_000].randomElement(using: &random)!, isWild: random.isOneIn(2))
+        if random.isOneIn(2) {
+            schedule.frame = [.min, .max, -1 << 59, 1 << 58, 1_700_000_000_000, 70_000, -300].randomElement(using: &random)!
+            schedule.reach = [0, 1, 100, 127, 128, 30_000, 1 << 17, 1 << 40].randomElement(using: &random)!
+        }
+        if random.isOneIn(2) { schedule.textCount = [1, 2, 5, 30, 64, 65, 127, 300].randomElement(using: &random)! }
+        return schedule
     }
 
     /// A time as the log gets it: now and then one that is not whole in the others' unit.
@@ -160,7 +187,23 @@ struct Schedule {
         return Event(
             time: time, partition: layout.isOrdered ? Int32.random(in: 0..<3, using: &random) : 0,
             offset: layout.isOrdered ? Int64(index) : 0,
-            cells: layout.columns.map { Schedule.cell($0.kind, isWild: isWild, using: &random) })
+            cells: layout.columns.map { cell($0.kind, using: &random) })
+    }
+
+    private func cell(_ kind: LogLayout.Kind, using random: inout SeededGenerator) -> Cell {
+        if kind == .integer, let frame, !(isWild && random.isOneIn(100)) {
+            if random.isOneIn(9) { return .null }
+            let distance = Int64.random(in: -reach...reach, using: &random)
+            let (number, overflow) = frame.addingReportingOverflow(distance)
+            return .word(overflow ? frame : number)
+        }
+        if kind == .text, let textCount, !(isWild && random.isOneIn(200)) {
+            if random.isOneIn(9) { return .null }
+            // Some short, some long, many with one beginning.
+            let number = Int.random(in: 0..<textCount, using: &random)
+            return .text(Array((number % 3 == 0 ? "\(number)" : "the merchant \(number)").utf8))
+        }
+        return Schedule.cell(kind, isWild: isWild, using: &random)
     }
 
     static func cell(_ kind: LogLayout.Kind, isWild: Bool, using random: inout SeededGenerator) -> Cell {

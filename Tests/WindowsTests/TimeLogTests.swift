@@ -44,6 +44,39 @@ struct TimeLogTests {
         run(schedule, seed: seed, &random)
     }
 
+    /// Numbers and texts that fill their frames and dictionaries, and then do not.
+    @Test(arguments: 1...40) func framesAndDictionaries(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var schedule = Schedule.random(using: &random)
+        schedule.layout = Schedule.layouts[Int(seed) % 2 == 0 ? 4 : 3]
+        schedule.frame = [.min, .max, -1 << 59, 1 << 58, 1_700_000_000_000, 70_000, -300].randomElement(using: &random)!
+        schedule.reach = [0, 1, 100, 127, 128, 30_000, 1 << 17, 1 << 40].randomElement(using: &random)!
+        schedule.textCount = [1, 2, 5, 30, 64, 65, 127, 300].randomElement(using: &random)!
+        run(schedule, seed: seed, &random)
+    }
+
+    /// Few texts and near ids take a fraction of what texts and ids take that have nothing in common.
+    @Test func whatIsAlikeTakesLittle() {
+        func bytes(frame: Int64, textCount: Int) -> Int {
+            var random = SeededGenerator(seed: 5)
+            let layout = Schedule.layouts[3]
+            let schedule = Schedule(
+                layout: layout, eventCount: 128, disorder: 0, grain: 1, isWild: false, frame: frame,
+                reach: frame == 0 ? .max : 100, textCount: textCount)
+            let batch = EventBatch(columnCount: layout.columnCount, capacity: 1)
+            var (log, removed, held, newest) = (TimeLog(), [UInt32](), 0, Int64(0))
+            for index in 0..<schedule.eventCount {
+                let event = schedule.event(index, newest: &newest, using: &random)
+                log.insert(event, into: batch, horizon: LogHorizon(reach: .min), removed: &removed, bytes: &held, layout)
+            }
+            let freed = log.free(layout)
+            #expect(freed == held)
+            return held
+        }
+        let (alike, different) = (bytes(frame: 1 << 60, textCount: 5), bytes(frame: 0, textCount: 3_000))
+        #expect(alike * 3 < different * 2, "\(alike) and \(different) bytes")
+    }
+
     @Test func anEmptyLogHasNothing() {
         let layout = Schedule.layouts[2]
         var log = TimeLog()
@@ -145,6 +178,10 @@ struct TimeLogTests {
             let oldest = log.oldest(index, from: from, to: to, layout).map { $0.chunk.event($0.row, layout) }
             #expect(newest == valid.last && oldest == valid.first, "column \(index) \(edges) \(place)")
             let needs = layout.columns[index].needs
+            if layout.columns[index].kind == .text && needs.contains(.extremes) {
+                let found = texts(log, index, from, to, memo: .max, layout)
+                #expect(found == model.extremes(index, range), "column \(index) \(edges) \(place)")
+            }
             guard layout.columns[index].kind == .integer, !needs.isDisjoint(with: [.sum, .squares, .extremes]) else { continue }
             var moments = Moments()
             log.addMoments(index, from: from, to: to, to: &moments, layout)
@@ -205,6 +242,22 @@ struct TimeLogTests {
                 let raw = doubles(log, from, to, memo: nil, layout)
                 #expect(walked == raw, "window \(window) \(place)")
             }
+            if layout.memoCount > 6 {
+                let remembered = texts(log, 1, from, to, memo: 6 + memo, layout)
+                let raw = texts(log, 1, from, to, memo: .max, layout)
+                #expect(remembered == raw, "window \(window) \(place)")
+            }
+        }
+    }
+
+    /// The least and the greatest text of a column.
+    private func texts(
+        _ log: TimeLog, _ index: Int, _ from: LogPosition, _ to: LogPosition, memo: Int, _ layout: LogLayout
+    ) -> [[UInt8]?] {
+        var extremes = TextExtremes()
+        log.addTextExtremes(index, from: from, to: to, memo: memo, to: &extremes, layout)
+        return [extremes.least, extremes.greatest].map { place in
+            place.map { place in unsafe place.chunk.withBytes(place.text) { unsafe Array($0) } }
         }
     }
 

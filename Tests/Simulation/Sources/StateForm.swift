@@ -112,7 +112,7 @@ struct StateForm {
             _ = bytes.int64()
             let format = bytes.byte()
             if format == 0x81 { return try readTiles(&bytes) }
-            guard format == 3 else { throw Seed.Failure(text: "a log of format \(format)") }
+            guard format == 4 else { throw Seed.Failure(text: "a log of format \(format)") }
             if isHead {
                 let hasManyChunks = bytes.byte() == 1
                 _ = bytes.int64()
@@ -125,15 +125,14 @@ struct StateForm {
             let count = Int(bytes.varint())
             guard count > 0 else { return }
             var times = [bytes.int64()]
-            for _ in 1..<count { times.append(times.last! &+ Int64(bitPattern: bytes.varint())) }
+            if count > 1 {
+                let unit = [Int64(1), 1_000, 1_000_000][Int(bytes.byte())]
+                for step in bytes.numbers(count - 1) { times.append(times.last! + step * unit) }
+            }
             var texts = [String](repeating: "", count: count)
             if program.layout.isOrdered {
-                for row in 0..<count { texts[row] += " \(bytes.zigzag())" }
-                var offset: Int64 = 0
-                for row in 0..<count {
-                    offset &+= bytes.zigzag()
-                    texts[row] += "/\(offset)"
-                }
+                let offsets = bytes.numbers(count)
+                for (row, partition) in bytes.numbers(count).enumerated() { texts[row] += " \(partition)/\(offsets[row])" }
             }
             totals[0] += Int64(count)
             for column in 0..<program.layout.columnCount {
@@ -146,21 +145,18 @@ struct StateForm {
                         for row in first..<min(count, first + 8) { has[row] = bits >> UInt8(row - first) & 1 == 1 }
                     }
                 }
-                for row in 0..<count {
-                    guard has[row] else {
-                        texts[row] += " -"
-                        continue
-                    }
-                    totals[1 + 2 * column] += 1
-                    switch kind {
-                    case .presence: texts[row] += " +"
-                    case .integer:
-                        let value = bytes.zigzag()
+                let rows = (0..<count).filter { has[$0] }
+                for row in 0..<count where !has[row] { texts[row] += " -" }
+                totals[1 + 2 * column] += Int64(rows.count)
+                switch kind {
+                case .presence: for row in rows { texts[row] += " +" }
+                case .integer:
+                    for (row, value) in zip(rows, bytes.numbers(rows.count)) {
                         totals[2 + 2 * column] += value
                         texts[row] += " \(value)"
-                    case .double: texts[row] += " \(bytes.int64())"
-                    case .text: texts[row] += " \(StoredBytes.text(bytes.take(Int(bytes.varint()))[...]))"
                     }
+                case .double: for row in rows { texts[row] += " \(bytes.int64())" }
+                case .text: for (row, text) in zip(rows, bytes.texts(rows.count)) { texts[row] += " \(text)" }
                 }
             }
             guard bytes.isAtEnd else { throw Seed.Failure(text: "more bytes than the drawing has") }
@@ -243,6 +239,41 @@ struct StoredBytes {
     mutating func zigzag() -> Int64 {
         let value = varint()
         return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
+    }
+
+    /// Numbers of so many bits each, low bits first, in whole bytes.
+    private mutating func packed(_ count: Int, bits: Int) -> [UInt64] {
+        let bytes = take((count * bits + 7) / 8)
+        return (0..<count).map { index in
+            (0..<bits).reduce(UInt64(0)) { word, bit in
+                let place = index * bits + bit
+                return word | UInt64(bytes[place / 8] >> UInt8(place % 8) & 1) << UInt64(bit)
+            }
+        }
+    }
+
+    mutating func numbers(_ count: Int) -> [Int64] {
+        guard count > 1 else { return count == 1 ? [zigzag()] : [] }
+        let form = byte()
+        if form == 0x7F { return (0..<count).map { _ in zigzag() } }
+        let least = zigzag()
+        guard form >= 0x80 else { return packed(count, bits: Int(form)).map { least &+ Int64(bitPattern: $0) } }
+        var numbers = [zigzag()]
+        for step in packed(count - 1, bits: Int(form - 0x80)) {
+            numbers.append(numbers.last! &+ least &+ Int64(bitPattern: step))
+        }
+        return numbers
+    }
+
+    private mutating func text() -> String { StoredBytes.text(take(Int(varint()))[...]) }
+
+    mutating func texts(_ count: Int) -> [String] {
+        let distinct = count > 1 ? Int(varint()) : 0
+        guard distinct > 0 else { return (0..<count).map { _ in text() } }
+        let dictionary = (0..<distinct).map { _ in text() }
+        var bits = 0
+        while 1 << bits < distinct { bits += 1 }
+        return packed(count, bits: bits).map { dictionary[Int($0)] }
     }
 
     mutating func entity(_ types: [FieldType]) -> [UInt8] {
