@@ -15,6 +15,7 @@ FRESHET = ROOT / ".build" / "release" / "freshet"
 MICRO = ROOT / ".build" / "release" / "FreshetBenchmarks"
 W1 = BENCHMARKS / "pipelines" / "w1.yaml"
 W1_WINDOWS = ("1h", "1d", "7d", "30d")
+TEXTS_AND_IDS = BENCHMARKS / "pipelines" / "texts_and_ids.yaml"
 TWO_VIEWS = BENCHMARKS / "pipelines" / "customer_and_terminal.yaml"
 
 

@@ -8,7 +8,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from cases import MICRO, W1
+from cases import MICRO, TEXTS_AND_IDS, W1
 from table import Table
 
 #: Stages whose instructions vary by themselves: threads of RocksDB work beside them.
@@ -75,13 +75,16 @@ def memory(quick):
     table = Table(
         "Bytes per entity", "events of each entity",
         ["entities", "accounted", "resident", "encoded", "resident_per_event"],
-        how="W1's state: time and amount of each event, what finds and summarises them. "
+        how="W1's state: time and amount of each event, what finds and summarises them; and that of `texts_and_ids.yaml`: time, "
+            "order, amount, two large ids and three texts of each. "
             "`FreshetBenchmarks memory benchmarks/pipelines/w1.yaml --entities N --each E`")
-    for each, count in [(1, 500_000), (8, 500_000), (64, 60_000), (1_000, 4_000), (100_000, 40)]:
+    cases = [(1, 500_000), (8, 500_000), (64, 60_000), (1_000, 4_000), (100_000, 40)]
+    for pipeline, kind, each, count in [(W1, "", *case) for case in cases] + [
+            (TEXTS_AND_IDS, ", texts and ids", each, count // 10 or 4) for each, count in cases]:
         if quick:
             count = max(4, count // 10)
-        [line] = _lines(["memory", W1, "--entities", count, "--each", each])
-        table.row(f"{each:,}", entities=count, accounted=line["accounted"], resident=line["resident"],
+        [line] = _lines(["memory", pipeline, "--entities", count, "--each", each])
+        table.row(f"{each:,}{kind}", entities=count, accounted=line["accounted"], resident=line["resident"],
                   encoded=line["encoded"], resident_per_event=line["resident"] / each)
     return table
 

@@ -19,6 +19,7 @@ final class EntityMemory {
 
     func measure() {
         let program = ViewProgram(plan.views[0], source: plan.sources[0])
+        let columns = TransactionColumns(plan.views[0], source: plan.sources[0])
         guard let window = program.retention?.microseconds else { preconditionFailure("the view's windows are finite") }
         // All within the longest window. Entities take turns, so that what one holds grows step by step as it does in life.
         let total = entities * each
@@ -32,7 +33,7 @@ final class EntityMemory {
             batch.removeAll()
             rows.removeAll()
             while batch.count < Self.batchRecords, let transaction = traffic.next() {
-                batch.append(transaction, entity: done % entities)
+                columns.append(transaction, entity: done % entities, to: batch)
                 done += 1
             }
             shard.locate(batch)

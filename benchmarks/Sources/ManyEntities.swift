@@ -11,6 +11,7 @@ final class ManyEntities {
     private let each: Int
     private let disorder: Int64
     private let window: Int64
+    private let columns: TransactionColumns
     private let batch: EventBatch
     private let rows: RowBuffer
 
@@ -20,6 +21,7 @@ final class ManyEntities {
         precondition(program.entityTypes == [.string], "the view's entity is one string")
         guard let window = program.retention?.microseconds else { preconditionFailure("the view's windows are finite") }
         self.window = window
+        columns = TransactionColumns(plan.views[0], source: plan.sources[0])
         self.entities = entities
         self.each = each
         self.disorder = disorder
@@ -54,7 +56,7 @@ final class ManyEntities {
     private func fill(_ traffic: inout Traffic, _ newest: inout Int64) -> Bool {
         batch.removeAll()
         while batch.count < Self.batchRecords, let transaction = traffic.next() {
-            batch.append(transaction, entity: transaction.customer)
+            columns.append(transaction, entity: transaction.customer, to: batch)
             newest = max(newest, batch.times[batch.count - 1])
         }
         return batch.count > 0
