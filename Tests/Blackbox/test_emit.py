@@ -162,7 +162,7 @@ def test_kills_while_partitions_are_idle(freshet: Freshet, cluster: Cluster) -> 
     emission.check(values=False)
 
 
-def check_corrections(emission: Emission) -> list[Emitted]:
+def check_corrections(emission: Emission, at_least: int) -> list[Emitted]:
     """The newest emitted row of every event is the newest of the log, and that of a recount; none was emitted twice."""
     messages = emission.read()
     assert len({(m.key, m.value) for m in messages}) == len(messages)
@@ -171,7 +171,7 @@ def check_corrections(emission: Emission) -> list[Emitted]:
         emitted = newest([as_logged(view, emission.pipeline, m) for m in messages if m.row["view"] == view.name])
         compare_rows(emitted, newest(emission.worker.log.rows_with_corrections(view, generate.FIELDS)), "emitted rows", "the log")
         compare_rows(without_flush(emitted), expected[view.name], "emitted rows")
-    assert len(messages) > sum(map(len, expected.values())) + 100
+    assert len(messages) >= sum(map(len, expected.values())) + at_least
     return messages
 
 
@@ -184,7 +184,7 @@ def test_corrections_are_emitted_too(freshet: Freshet, cluster: Cluster) -> None
         emission.worker.for_seconds(0.7)
     emission.input.flush()
     emission.worker.until_done(emission.input)
-    messages = check_corrections(emission)
+    messages = check_corrections(emission, 100)
     for view in emission.pipeline.views:
         emitted = [as_logged(view, emission.pipeline, m) for m in messages if m.row["view"] == view.name]
         logged = emission.worker.log.rows_with_corrections(view, generate.FIELDS)
@@ -201,11 +201,12 @@ def test_kills_lose_no_correction_and_give_none_twice(freshet: Freshet, cluster:
     kill_while_fed(emission, test_late.schedule(seed + 390, 6000), KILLS, random.Random(seed))
     emission.input.flush()
     emission.worker.until_done(emission.input, then=0.5)
-    killed = check_corrections(emission)
+    killed = check_corrections(emission, 100)
 
     quiet = alone(emission, tmp_path)
     quiet.until_done()
-    undisturbed = check_corrections(quiet)
+    # Read in one go, how far each partition is when another's late event comes is a matter of chance.
+    undisturbed = check_corrections(quiet, 0)
     for view in emission.pipeline.views:
         rows = [newest([as_logged(view, emission.pipeline, m) for m in messages if m.row["view"] == view.name])
                 for messages in (killed, undisturbed)]
