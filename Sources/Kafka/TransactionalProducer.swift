@@ -43,7 +43,9 @@ import Synchronization
 
     /// Takes the transactional id over: fences who had it, aborts its open transaction, waits for one that is being committed.
     public func initTransactions(timeout: Duration) throws(KafkaError) {
-        try unsafe check("begin to write with transactional id", at: transactionalID, unsafe rd_kafka_init_transactions(client.handle, Bounds.milliseconds(timeout)))
+        try unsafe check(
+            "begin to write with transactional id", at: transactionalID,
+            unsafe rd_kafka_init_transactions(client.handle, Bounds.milliseconds(timeout)))
     }
 
     public func begin() throws(KafkaError) {
@@ -84,16 +86,22 @@ import Synchronization
     /// The group's offsets become the transaction's.
     public func sendOffsets(_ positions: [CommittedPosition], timeout: Duration) throws(KafkaError) {
         let list = PartitionList(positions)
-        try unsafe check("send offsets to transaction of", at: transactionalID, unsafe rd_kafka_send_offsets_to_transaction(client.handle, list.raw, group, Bounds.milliseconds(timeout)))
+        try unsafe check(
+            "send offsets to transaction of", at: transactionalID,
+            unsafe rd_kafka_send_offsets_to_transaction(client.handle, list.raw, group, Bounds.milliseconds(timeout)))
     }
 
     /// Waits until all messages are delivered, and commits. After a retriable error the outcome is open until a further call says.
     public func commit(timeout: Duration) throws(KafkaError) {
-        try unsafe check("commit transaction of", at: transactionalID, unsafe rd_kafka_commit_transaction(client.handle, Bounds.milliseconds(timeout)))
+        try unsafe check(
+            "commit transaction of", at: transactionalID,
+            unsafe rd_kafka_commit_transaction(client.handle, Bounds.milliseconds(timeout)))
     }
 
     public func abort(timeout: Duration) throws(KafkaError) {
-        try unsafe check("abort transaction of", at: transactionalID, unsafe rd_kafka_abort_transaction(client.handle, Bounds.milliseconds(timeout)))
+        try unsafe check(
+            "abort transaction of", at: transactionalID,
+            unsafe rd_kafka_abort_transaction(client.handle, Bounds.milliseconds(timeout)))
     }
 
     /// Takes `answer` and frees it.

@@ -172,7 +172,8 @@ extension BadFileCase {
             "f:7:5: unknown key 'archve' of source 'tx'; expected one of topic, format, key, event_time, out_of_orderness, idle_timeout, max_ahead, late, archive, fields; did you mean archive?"
         ),
         BadFileCase(
-            "format: json", "format: json\n    late: aply", "f:7:11: unknown late 'aply'; expected drop, apply; did you mean apply?"
+            "format: json", "format: json\n    late: aply",
+            "f:7:11: unknown late 'aply'; expected drop, apply; did you mean apply?"
         ),
         BadFileCase(
             "card: string", "card: strng",

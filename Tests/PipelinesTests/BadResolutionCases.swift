@@ -21,11 +21,13 @@ extension BadFileCase {
             "f:26:68: max(string) is always exact; expected 'resolution: exact' for this feature; count, sum, avg, min, max, variances and deviations of numbers may have another"
         ),
         BadFileCase(
-            "where: amount > 0\n    features:", "resolution: {events: 1000, step: 1m}\n    features:\n      - {name: z, aggregate: first(ok), windows: [7d]}",
+            "where: amount > 0\n    features:",
+            "resolution: {events: 1000, step: 1m}\n    features:\n      - {name: z, aggregate: first(ok), windows: [7d]}",
             "f:26:30: first(bool) is always exact; expected 'resolution: exact' for this feature; count, sum, avg, min, max, variances and deviations of numbers may have another"
         ),
         BadFileCase(
-            "where: amount > 0\n    features:\n      - {name: n, aggregate: count(), windows: [1h, 7d]}", "resolution: {events: 1000, step: 1m}\n    features:\n      - {name: n, aggregate: count(), windows: [7d]}\n      - {name: m, aggregate: count(), windows: [7d], resolution: {events: 1000, step: 2m}}",
+            "where: amount > 0\n    features:\n      - {name: n, aggregate: count(), windows: [1h, 7d]}",
+            "resolution: {events: 1000, step: 1m}\n    features:\n      - {name: n, aggregate: count(), windows: [7d]}\n      - {name: m, aggregate: count(), windows: [7d], resolution: {events: 1000, step: 2m}}",
             "f:27:66: the view has the resolution {events: 1000, step: 1m} already, here is {events: 1000, step: 2m}; expected one for all features that are not exact: they share the events"
         ),
     ]

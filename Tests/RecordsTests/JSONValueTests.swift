@@ -33,7 +33,8 @@ struct JSONValueTests {
         for _ in 0..<5_000 {
             let bits = Double(bitPattern: random.next())
             if bits.isFinite { check(bits, "seed \(seed)") }
-            let cents = Double(Int64.random(in: -(1 << 56)...(1 << 56), using: &random) >> Int64.random(in: 0...50, using: &random))
+            let cents = Double(
+                Int64.random(in: -(1 << 56)...(1 << 56), using: &random) >> Int64.random(in: 0...50, using: &random))
             check(cents / 100, "seed \(seed)")
             check(cents / 1_000, "seed \(seed)")
             check((cents / 100).nextUp, "seed \(seed)")
@@ -43,7 +44,8 @@ struct JSONValueTests {
 
     @Test func edges() {
         for number in [
-            0, -0.0, 1, -1, 0.1, 0.01, 0.001, 0.29, 100, 1e11, 999_999_999_999.99, 1e12, 1e15, 1e16, 1e21, 1e22, 1e23, .leastNonzeroMagnitude,
+            0, -0.0, 1, -1, 0.1, 0.01, 0.001, 0.29, 100, 1e11, 999_999_999_999.99, 1e12, 1e15, 1e16, 1e21, 1e22, 1e23,
+            .leastNonzeroMagnitude,
             .leastNormalMagnitude, .greatestFiniteMagnitude, 9_007_199_254_740_994, 123_456_789_012.34,
         ] { check(number, "\(number)") }
         #expect(text(0) == "0.0" && text(12.5) == "12.5" && text(-3) == "-3.0" && text(1.25) == "1.25")

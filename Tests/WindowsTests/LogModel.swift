@@ -64,7 +64,8 @@ struct LogModel {
 
 extension TimeLog {
     mutating func insert(
-        _ event: Event, into batch: EventBatch, horizon: LogHorizon, removed: inout [UInt32], bytes: inout Int, _ layout: LogLayout
+        _ event: Event, into batch: EventBatch, horizon: LogHorizon, removed: inout [UInt32], bytes: inout Int,
+        _ layout: LogLayout
     ) {
         batch.removeAll()
         batch.times[0] = event.time

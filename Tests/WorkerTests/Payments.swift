@@ -2,8 +2,8 @@ import Foundation
 import Logging
 import Pipelines
 import Records
-import Worker
 import TestSupport
+import Worker
 
 /// Two sources as files, and views over them that take every way through the worker.
 final class Payments {

@@ -70,7 +70,8 @@ final class Logs {
         func insert(_ rows: Range<Int>) {
             for index in logs.indices {
                 for row in rows {
-                    logs[index].insert(batch, row: row, horizon: LogHorizon(reach: .min), removed: &removed, bytes: &bytes, layout)
+                    logs[index].insert(
+                        batch, row: row, horizon: LogHorizon(reach: .min), removed: &removed, bytes: &bytes, layout)
                 }
             }
         }

@@ -57,6 +57,8 @@ extension ExpressionEvaluator {
         let bytes = TextBytes(batch)
         forEachRow(a, into: out, count: batch.count) { word in
             var count: Int64 = 0
+            // It would take `unsafe` for the name.
+            // swift-format-ignore
             for unsafe byte in unsafe bytes(word) where byte & 0xC0 != 0x80 { count += 1 }
             return (count, true)
         }
@@ -69,6 +71,8 @@ extension ExpressionEvaluator {
             let bytes = TextBytes(batch)
             var isASCII = true
             var changes = false
+            // It would take `unsafe` for the name.
+            // swift-format-ignore
             for unsafe byte in unsafe bytes(word) {
                 isASCII = isASCII && byte < 0x80
                 changes = changes || byte &- first < 26

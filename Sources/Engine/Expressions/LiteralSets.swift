@@ -80,6 +80,8 @@ struct TextSet {
     private func slot(of text: UnsafeRawBufferPointer) -> Int {
         // FNV-1a.
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        // It would take `unsafe` for the name.
+        // swift-format-ignore
         for unsafe byte in unsafe text { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         var slot = Int(truncatingIfNeeded: hash ^ hash >> 32) & (slots.count - 1)
         while slots[slot].length >= 0 {

@@ -33,7 +33,9 @@ struct EmitPoint: Equatable, Sendable {
 
     /// Which views of a source emit rows, and when: two points of different digests have rows of different events.
     static func digest(_ plan: Plan, source: Int) -> UInt64 {
-        let lines = plan.views.filter { $0.source == source && $0.snapshots != .none }.map { "\($0.name) \($0.snapshots.rawValue)\n" }
+        let lines = plan.views.filter { $0.source == source && $0.snapshots != .none }.map {
+            "\($0.name) \($0.snapshots.rawValue)\n"
+        }
         return unsafe Array(lines.sorted().joined().utf8).withUnsafeBytes { unsafe EntityKey.hash($0) }
     }
 
@@ -100,7 +102,8 @@ struct EmitPoint: Equatable, Sendable {
     }
 
     private typealias Entry = (
-        number: UInt64, partitions: Int, time: EventTime, sources: [(name: String, next: Int64, watermark: EventTime, views: UInt64)]
+        number: UInt64, partitions: Int, time: EventTime,
+        sources: [(name: String, next: Int64, watermark: EventTime, views: UInt64)]
     )
 
     private static func parse(_ metadata: String) -> Entry? {

@@ -9,11 +9,13 @@ extension Worker {
     static func emission(
         _ plan: Plan, _ options: WorkerOptions, mark: Checkpoint.Emission?, wall: WallClock, log: Logger
     ) throws(WorkerError) -> Emission? {
-        guard let topic = options.emitTopic, options.stateDirectory != nil, case .brokers(let brokers, let properties) = options.input
+        guard let topic = options.emitTopic, options.stateDirectory != nil,
+            case .brokers(let brokers, let properties) = options.input
         else { return nil }
         let inputs = plan.sources.map(\.topic) + (options.deadLetterTopic.map { [$0] } ?? [])
         if inputs.contains(topic) {
-            throw WorkerError("topic \(topic) cannot take the rows: the pipeline reads it, or its dead letters go there", isInput: true)
+            throw WorkerError(
+                "topic \(topic) cannot take the rows: the pipeline reads it, or its dead letters go there", isInput: true)
         }
         for view in plan.views where view.snapshots != .none {
             let columns = view.entity.map { plan.sources[view.source].fields[$0].name } + view.values.map(\.name)
@@ -50,7 +52,8 @@ extension Worker {
     /// Returns early if the run is to stop.
     func catchUp(_ emission: Emission, _ brokers: String, _ properties: [(name: String, value: String)]) throws {
         guard let point = emission.behind else { return }
-        log.notice("rows up to commit \(point.number) were emitted to topic \(emission.topic): they are made again and not emitted")
+        log.notice(
+            "rows up to commit \(point.number) were emitted to topic \(emission.topic): they are made again and not emitted")
         let consumer = try consumer(brokers, properties, group: emission.name)
         defer { consumer.close() }
         wake = { consumer.wake() }

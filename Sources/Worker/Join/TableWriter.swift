@@ -78,7 +78,8 @@ private func removeAbandoned(_ path: String) {
     let folder = cut == path.startIndex ? "." : String(path[..<cut])
     let (prefix, suffix) = (".\(path[cut...]).", ".inprogress")
     for name in Folder.names(folder) where name.hasPrefix(prefix) && name.hasSuffix(suffix) {
-        guard let process = pid_t(name.dropFirst(prefix.count).dropLast(suffix.count)), kill(process, 0) != 0, errno == ESRCH else {
+        guard let process = pid_t(name.dropFirst(prefix.count).dropLast(suffix.count)), kill(process, 0) != 0, errno == ESRCH
+        else {
             continue
         }
         unsafe _ = unlink("\(folder)/\(name)")

@@ -9,7 +9,9 @@ import Testing
 
 /// What a restart makes of the state's position (S) and the group's offsets (C).
 struct ResumptionTests {
-    private static func point(_ number: UInt64, _ positions: [Int32: Int64], watermark: Int64 = 100, views: UInt64 = 1) -> EmitPoint {
+    private static func point(_ number: UInt64, _ positions: [Int32: Int64], watermark: Int64 = 100, views: UInt64 = 1)
+        -> EmitPoint
+    {
         EmitPoint(
             number: number,
             sources: [
@@ -39,8 +41,11 @@ struct ResumptionTests {
         #expect(try resumption(state, Self.point(7, [0: 5]), number: 7) == .goesOn(number: 7), "a new partition")
         let without = Self.point(0, [0: 5], watermark: EventTime.distantPast.microseconds)
         #expect(try resumption(without, Self.point(7, [0: 5]), number: 7) == .goesOn(number: 7), "no view has had an event")
-        #expect(try resumption(without, Self.point(8, [0: 5]), number: 7) == .catchesUp(Self.point(8, [0: 5])), "rows came by silence")
-        #expect(try resumption(Self.point(0, [0: 5, 1: 0], views: 2), Self.point(7, [0: 5, 1: 0]), number: 7) == .goesOn(number: 7))
+        #expect(
+            try resumption(without, Self.point(8, [0: 5]), number: 7) == .catchesUp(Self.point(8, [0: 5])), "rows came by silence"
+        )
+        #expect(
+            try resumption(Self.point(0, [0: 5, 1: 0], views: 2), Self.point(7, [0: 5, 1: 0]), number: 7) == .goesOn(number: 7))
     }
 
     @Test func behind() throws {
@@ -86,7 +91,9 @@ struct ResumptionTests {
         var random = SeededGenerator(seed: seed)
         offsets.shuffle(using: &random)
         let read = try #require(try EmitPoint(offsets, group: "g"))
-        #expect(read.number == point.number && read.time == point.time && read.sources.sorted { ($0.topic, $0.name) < ($1.topic, $1.name) } == point.sources)
+        #expect(
+            read.number == point.number && read.time == point.time
+                && read.sources.sorted { ($0.topic, $0.name) < ($1.topic, $1.name) } == point.sources)
         #expect(offsets.allSatisfy { $0.metadata.utf8.count < 4_096 })
 
         let index = Int.random(in: offsets.indices, using: &random)
@@ -94,7 +101,8 @@ struct ResumptionTests {
         fewer.remove(at: index)
         #expect(throws: WorkerError.self, "seed \(seed)") { try EmitPoint(fewer, group: "g") }
         for change in [
-            { (position: inout CommittedPosition) in position.metadata = "" }, { $0.nextOffset += 1 }, { $0.metadata.removeLast(9) },
+            { (position: inout CommittedPosition) in position.metadata = "" }, { $0.nextOffset += 1 },
+            { $0.metadata.removeLast(9) },
             { $0.metadata = $0.metadata.replacing("freshet/1", with: "freshet/2") },
         ] {
             var changed = offsets

@@ -9,7 +9,8 @@ import Testing
 
 /// Emitted rows against `JSONSerialization`, and their keys.
 struct RowEncoderTests {
-    private static let fields = "time: timestamp, card: string, shop: int64, flag: bool, price: decimal(4), at: timestamp, ratio: double"
+    private static let fields =
+        "time: timestamp, card: string, shop: int64, flag: bool, price: decimal(4), at: timestamp, ratio: double"
 
     private func encoded(
         _ entity: String, seed: UInt64, count: Int = 40
@@ -57,7 +58,8 @@ struct RowEncoderTests {
                 unsafe batch.withMessage(message) { key, value in
                     messages.append(
                         (
-                            key: unsafe String(decoding: key, as: UTF8.self), value: unsafe String(decoding: value, as: UTF8.self),
+                            key: unsafe String(decoding: key, as: UTF8.self),
+                            value: unsafe String(decoding: value, as: UTF8.self),
                             timestamp: message.timestampMilliseconds
                         ))
                 }
@@ -132,7 +134,9 @@ struct RowEncoderTests {
         }
     }
 
-    @Test(arguments: [("card", FieldType.string), ("shop", .int64), ("flag", .bool), ("price", .decimal(scale: 4)), ("at", .timestamp)])
+    @Test(arguments: [
+        ("card", FieldType.string), ("shop", .int64), ("flag", .bool), ("price", .decimal(scale: 4)), ("at", .timestamp),
+    ])
     func aKeyOfOneFieldIsItsText(name: String, type: FieldType) throws {
         let (rows, _, messages) = try encoded(name, seed: 3)
         for (row, message) in messages.enumerated() { #expect(message.key == text(rows.entity[0].words[row], type, rows)) }
