@@ -15,20 +15,29 @@ SLACK = {"allocations": 0.001, "instructions": 1.0}
 
 
 def recorded():
-    return json.loads(RECORDED.read_text()) if RECORDED.exists() else {"machine": {}, "tables": {}, "curves": {}}
+    return json.loads(RECORDED.read_text()) if RECORDED.exists() else {"machine": {}, "tables": {}, "curves": {}, "curves_machine": {}}
 
 
 def record(machine, tables, curves):
-    """Tables of this run take the place of those that were recorded; the others stay if they are of this machine."""
+    """Tables and curves of this run take the place of those that were recorded; each keeps what it was measured on."""
     before = recorded()
-    if before["machine"] != machine:
-        before = {"tables": {}, "curves": {}}
     result = {
         "machine": machine,
-        "tables": {**before["tables"], **{key: table.json() for key, table in tables.items()}},
-        "curves": {**before["curves"], **curves},
+        "tables": {
+            **{key: {"machine": before["machine"], **table} for key, table in before["tables"].items()},
+            **{key: {"machine": machine, **table.json()} for key, table in tables.items()},
+        },
+        "curves": curves or before["curves"],
+        "curves_machine": machine if curves else before.get("curves_machine", before["machine"]),
     }
     RECORDED.write_text(json.dumps(rounded(result), indent=1, sort_keys=True) + "\n")
+
+
+def recorded_table(run, key):
+    """A recorded table, and what it was measured on; None where there is none."""
+    table = dict(run["tables"].get(key) or {})
+    machine = table.pop("machine", run["machine"])
+    return (Table(**table) if table else None), machine
 
 
 def rounded(value):
@@ -70,15 +79,16 @@ def compare_all(machine, tables):
     if not before["tables"]:
         print("\nNothing was recorded yet: `make bench RECORD=1` does.")
         return []
-    same_code = runs_the_same_instructions(machine, before["machine"])
-    print(f"\nAgainst the recorded run ({sentence(before['machine'])}), changes of more than 5 %:\n")
-    if not same_code:
-        print("(another compiler, library or processor: instructions are not compared)")
+    print("\nAgainst the recorded runs, changes of more than 5 %:\n")
     failures = []
     count = 0
     for key, table in tables.items():
-        old = before["tables"].get(key)
-        changes, failed = compare(table, Table(**old) if old else None, same_code)
+        old, measured_on = recorded_table(before, key)
+        same_code = runs_the_same_instructions(machine, measured_on)
+        if old and measured_on != machine:
+            print(f"({table.title} was recorded on {sentence(measured_on)}"
+                  + ("" if same_code else "; with another compiler, library or architecture: instructions are not compared") + ")")
+        changes, failed = compare(table, old, same_code)
         count += len(changes)
         for line in changes:
             print(f"- {table.title}: {line}{'  <- fails' if line in failed else ''}")
@@ -91,10 +101,11 @@ def compare_all(machine, tables):
 def update_readmes():
     """Rewrites what stands between `<!-- KEY -->` and `<!-- end -->` from the recorded run."""
     run = recorded()
-    texts = {"machine": sentence(run["machine"]) + "."}
-    for key, table in run["tables"].items():
-        table = Table(**table)
-        texts[key] = f"{table.how}.\n\n{table.markdown()}"
+    texts = {"machine": f"{sentence(run['machine'])}.", "curves": f"{sentence(run['curves_machine'])}."}
+    for key in run["tables"]:
+        table, measured_on = recorded_table(run, key)
+        elsewhere = f" Measured on {sentence(measured_on)}." if measured_on != run["machine"] else ""
+        texts[key] = f"{table.how}.{elsewhere}\n\n{table.markdown()}"
         # Only how much CPU time: for a page that shows what is worth it.
         texts[f"{key}, short"] = Table(table.title, table.what, ["events", "cpu", "net"], [row for row in table.rows if row.get("cpu")]).markdown()
     for readme in READMES:
